@@ -1,0 +1,51 @@
+# The verbs of the project. `make run` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
+export OMP_NUM_THREADS := 1
+
+.PHONY: run dev test check format recordings checkpoints clean
+
+run: $(VENV)/.run ## create .venv, install, serve on http://localhost:8501
+	$(SERVE)
+
+dev: $(VENV)/.run ## the same, reloading what you edit, labcore included
+	PYTHONPATH=. STREAMLIT_SERVER_FILE_WATCHER_TYPE=auto $(SERVE) --server.runOnSave true
+
+test: $(VENV)/.test check ## install what the tests need, then run all of them
+	$(BIN)/python tests/browser/install_chromium.py
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+checkpoints: $(VENV)/.run ## train the bundled models again (about an hour and a half on one core)
+	$(BIN)/python -m labcore.recipes.world_decoder
+	$(BIN)/python -m labcore.recipes.world_encoder
+	$(BIN)/python -m labcore.recipes.world_translator
+	$(BIN)/python -m labcore.recipes.world_copier
+
+recordings: $(VENV)/.run ## record every lab's default result again
+	$(BIN)/python -m app.record
+
+# torch comes first and alone, so that its pin decides which build is taken.
+$(VENV)/.run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the lab needs into $(VENV); the first time takes some minutes."
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) "$$(grep -o '^torch==[0-9.]*' requirements.txt)"
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements.txt
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements-dev.txt
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)

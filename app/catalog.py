@@ -1,0 +1,53 @@
+"""The table of contents: chapters and their labs, as plain tuples.
+
+A lab stands here from the day it works. A chapter stands here from the first day.
+Titles are words, not code: `assets/strings/<lang>/common.toml`, keys `chapter.<id>` and `lab.<id>`.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class LabSpec:
+    id: str  # the value of ?lab=, the name of its strings and content files
+    chapter: str
+
+    def module(self) -> ModuleType:
+        """The lab's screen: `experiment(page)` and `SHOWN`."""
+        return import_module(f"app.labs.{self.chapter}.{self.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterSpec:
+    id: str  # the page's file name and its URL
+    number: int
+    icon: str  # a Material symbol; Streamlit carries the font
+    labs: tuple[LabSpec, ...] = ()
+
+    @property
+    def page(self) -> Path:
+        return ROOT / "pages" / f"{self.id}.py"
+
+
+def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
+    return ChapterSpec(id, number, f":material/{icon}:", tuple(LabSpec(lab, id) for lab in labs))
+
+
+CHAPTERS: tuple[ChapterSpec, ...] = (
+    _chapter(1, "transformer", "account_tree", "dataflow", "attention", "training"),
+    _chapter(2, "pretraining", "school"),
+    _chapter(3, "alignment", "tune"),
+    _chapter(4, "inference", "speed"),
+    _chapter(5, "frontier", "rocket_launch"),
+)
+
+LABS: dict[str, LabSpec] = {lab.id: lab for chapter in CHAPTERS for lab in chapter.labs}
+
+
+def chapter(id: str) -> ChapterSpec:
+    return next(chapter for chapter in CHAPTERS if chapter.id == id)

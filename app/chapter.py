@@ -1,0 +1,128 @@
+"""The frame that every lab stands in.
+
+A chapter's page picks a lab; the lab's live experiment comes first, then the row of share, data and
+notebook, then four facets in the order of the lesson: principle, derivation, code, practice.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+
+import streamlit as st
+
+from app import catalog, controls, i18n
+from app.catalog import ChapterSpec, LabSpec
+from app.errors import guarded
+from app.i18n import Words
+from app.page import LabPage
+
+FACETS = ("principle", "derivation", "code", "practice")
+_EXERCISE = re.compile(r"^### ", re.MULTILINE)
+_ANSWER = "<!-- answer -->"
+
+
+def open_chapter(id: str) -> None:
+    """Draw one chapter's page: its heading, the picker of its labs and the lab picked."""
+    chapter = catalog.chapter(id)
+    words = Words(st.session_state["language"])
+    st.caption(f"{chapter.icon} {words('chapter.number', number=chapter.number)}")
+    st.title(words(f"chapter.{id}"), anchor=False)
+    if not chapter.labs:
+        _announce(chapter, words)
+        return
+    lab = _pick(chapter, words)
+    st.header(words(f"lab.{lab.id}"), anchor=False)
+    st.markdown(words(f"lab.{lab.id}.question"))
+    _experiment(lab, words)
+    _facets(lab, words)
+
+
+def _announce(chapter: ChapterSpec, words: Words) -> None:
+    """A chapter without a lab yet says what it will ask, and where to begin meanwhile."""
+    st.markdown(words(f"chapter.{chapter.id}.about"))
+    st.caption(words("chapter.soon"))
+    for lab in catalog.LABS.values():
+        st.page_link(
+            catalog.chapter(lab.chapter).page,
+            label=words(f"lab.{lab.id}"),
+            icon=":material/arrow_forward:",
+            query_params={"lang": words.language, "lab": lab.id},
+        )
+
+
+def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
+    """The lab that the link or the learner chose; the link's word counts once."""
+    slot, widget = f"{chapter.id}.lab", f"{chapter.id}.lab@{words.language}"
+    ids = [lab.id for lab in chapter.labs]
+    asked = st.query_params.get("lab")
+    if asked in ids and asked != st.session_state.get("url.lab"):
+        st.session_state[slot] = st.session_state[widget] = asked
+    current = st.session_state.get(slot, ids[0])
+    if st.session_state.get(widget) not in ids:
+        st.session_state[widget] = current
+    picked = st.segmented_control(
+        words("lab.pick"), ids, format_func=lambda id: words(f"lab.{id}"), key=widget,
+        label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    if asked is not None and picked != asked:
+        controls.forget_knobs()
+    st.session_state[slot] = picked
+    st.session_state["url.lab"] = st.query_params["lab"] = picked
+    return catalog.LABS[picked]
+
+
+@st.fragment
+def _experiment(lab: LabSpec, words: Words) -> None:
+    """The live part: a knob reruns this and leaves the rest of the page alone."""
+    page = LabPage(lab, words)
+    with guarded(page.text):
+        lab.module().experiment(page)
+    page.finish()
+
+
+@st.fragment
+def _facets(lab: LabSpec, words: Words) -> None:
+    key, widget = f"{lab.id}.facet", f"{lab.id}.facet@{words.language}"
+    asked = st.query_params.get("facet")
+    if widget not in st.session_state:
+        known = asked if asked in FACETS else FACETS[0]
+        st.session_state[widget] = st.session_state.get(key, known)
+    facet = st.segmented_control(
+        words("facet.pick"), FACETS, format_func=lambda id: words(f"facet.{id}"), key=widget,
+        label_visibility="collapsed", required=True, width="stretch",
+    )  # fmt: skip
+    st.session_state[key] = facet
+    if facet != FACETS[0]:
+        st.query_params["facet"] = facet
+    elif asked:
+        del st.query_params["facet"]
+    sections = i18n.prose(words.language, f"{lab.chapter}/{lab.id}")
+    if facet == "code":
+        _code(lab, words)
+    else:
+        st.markdown(sections[facet])
+    if facet == "practice":
+        _exercises(sections["exercises"], words)
+
+
+def _exercises(section: str, words: Words) -> None:
+    """Questions, each with its answer folded away."""
+    for number, exercise in enumerate(_EXERCISE.split(section)[1:], start=1):
+        question, _, answer = exercise.partition(_ANSWER)
+        st.markdown(f"**{number}.** {question.strip()}")
+        with st.expander(words("exercise.answer"), key=f"answer-{number}"):
+            st.markdown(answer.strip())
+
+
+def _code(lab: LabSpec, words: Words) -> None:
+    st.markdown(words("code.about"))
+    for function in lab.module().SHOWN:
+        st.caption(f"`{function.__module__}.{function.__qualname__}`")
+        st.code(source(function), language="python")
+
+
+@cache
+def source(function: Callable) -> str:
+    """The text of the function that runs; read once, so that it is the text that was imported."""
+    return inspect.getsource(function)

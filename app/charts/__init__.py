@@ -1,0 +1,1 @@
+"""Result → `Figure`.  No streamlit and no arithmetic beyond scaling; words come in as `text`."""

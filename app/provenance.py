@@ -1,0 +1,38 @@
+"""Where a figure's numbers come from: the badge that every figure carries."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["measured", "computed", "analytic", "recorded", "illustrative"]
+
+ICONS: dict[Kind, str] = {
+    "measured": ":material/timer:",
+    "computed": ":material/calculate:",
+    "analytic": ":material/function:",
+    "recorded": ":material/history:",
+    "illustrative": ":material/draw:",
+}
+COLOURS: dict[Kind, str] = {
+    "measured": "green",
+    "computed": "blue",
+    "analytic": "violet",
+    "recorded": "orange",
+    "illustrative": "gray",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """kind: measured now on this machine, computed now by a model or an algorithm, analytic (a
+    formula), recorded earlier, or illustrative. The rest is told for recordings."""
+
+    kind: Kind
+    command: str = ""  # what makes the recording again
+    seed: int | None = None
+    date: str = ""  # ISO day
+    machine: str = ""  # "2 cores, torch 2.13.0"
+
+
+MEASURED = Provenance("measured")
+COMPUTED = Provenance("computed")
+ANALYTIC = Provenance("analytic")

@@ -1,0 +1,75 @@
+"""The key/value cache: what a decoder keeps so that each token is read only once.
+
+A new token needs the keys and values of all earlier ones, and these never change again. Without the
+cache, writing N tokens costs N passes over up to N tokens; with it, N passes over one.
+"""
+
+import torch
+from torch import Tensor
+
+
+class KVCache:
+    """What each layer remembers of the tokens read so far.
+
+    Multi-head attention stores keys and values (B, K, S, d); latent attention stores the latent (B, S, r)
+    and the shared rotated key (B, S, d_rope); cross-attention stores the context's keys and values once.
+    """
+
+    def __init__(self):
+        self.entries: dict[str, tuple[Tensor, ...]] = {}
+        self.positions: Tensor | None = None  # (1 or B, S) where each remembered token stands
+        self.padding_mask: Tensor | None = None  # (B, S), None if every token is real
+        self.context_padding_mask: Tensor | None = None  # (B, C), of the encoder's input
+
+    @property
+    def length(self) -> int:
+        """S, tokens read so far."""
+        return 0 if self.positions is None else self.positions.shape[1]
+
+    def update(self, layer: str, *new: Tensor) -> tuple[Tensor, ...]:
+        """Append a layer's tensors for the new tokens and return those of all tokens.
+
+        Each tensor has its token axis second to last.
+        """
+        old = self.entries.get(layer)
+        if old is not None:
+            new = tuple(torch.cat(pair, dim=-2) for pair in zip(old, new, strict=True))
+        self.entries[layer] = new
+        return new
+
+    def read_on(
+        self, positions: Tensor, padding_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Note where new tokens stand and which are real; returns both for all tokens so far.
+
+        positions (1 or B, T); padding_mask (B, T) for the new tokens, or None  -> (…, S), (B, S)
+        """
+        past = self.length
+        self.padding_mask = _joined_padding(self.padding_mask, padding_mask, past, positions)
+        if self.positions is not None:
+            positions = torch.cat(_same_rows(self.positions, positions), dim=1)
+        self.positions = positions
+        return self.positions, self.padding_mask
+
+    def bytes(self) -> int:
+        """Memory held, in bytes: the numbers that a longer text makes grow."""
+        return sum(t.numel() * t.element_size() for kept in self.entries.values() for t in kept)
+
+
+def _joined_padding(
+    old: Tensor | None, new: Tensor | None, past: int, positions: Tensor
+) -> Tensor | None:
+    """Padding masks of the old and the new tokens as one; a side without one has no padding."""
+    if old is None and new is None:
+        return None
+    rows = (old if new is None else new).shape[0]
+    if new is None:
+        new = torch.ones(rows, positions.shape[1], dtype=torch.bool, device=positions.device)
+    if old is None:
+        old = torch.ones(rows, past, dtype=torch.bool, device=positions.device)
+    return torch.cat([old, new], dim=1)
+
+
+def _same_rows(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    rows = max(one.shape[0], other.shape[0])
+    return one.expand(rows, -1), other.expand(rows, -1)

@@ -1,0 +1,1 @@
+"""Text: tokenizers, the bilingual micro-world whose entropy is known, natural corpora, masking."""

@@ -1,0 +1,132 @@
+"""What a model is asked to say: a batch of inputs with a target, or none, at each position.
+
+The three families differ in their batches alone; the loss is one function for all of them.
+A decoder is asked for the next token everywhere, an encoder for the tokens that were hidden from
+it, an encoder-decoder for the next token of the second text, with the first before its eyes.
+
+B batch, T position, S position of the context, V vocabulary. Losses are nats per target token.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labcore.text.masking import (
+    IGNORE,
+    MaskingConfig,
+    collate,
+    mask_tokens,
+    next_token_targets,
+)
+
+TokenIds = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    tokens: Tensor  # (B, T) int64
+    targets: Tensor  # (B, T) int64, IGNORE where nothing is asked
+    padding_mask: Tensor  # (B, T) bool, True where a token is real
+    context: Tensor | None = None  # (B, S), what the encoder of an encoder-decoder reads
+    context_padding_mask: Tensor | None = None  # (B, S) bool
+
+    @property
+    def num_targets(self) -> int:
+        return int((self.targets != IGNORE).sum())
+
+
+def shuffled(
+    lengths: Sequence[int], batch_size: int, generator: torch.Generator, pool: int = 8
+) -> Iterator[list[int]]:
+    """Batches of row numbers without end, each epoch in a new order.
+
+    Rows of one batch are of like length, so that little of a batch is padding: `pool` batches are
+    drawn at a time, sorted, cut, and given out in random order. The last of an epoch may be smaller.
+    """
+    while True:
+        order = torch.randperm(len(lengths), generator=generator).tolist()
+        for start in range(0, len(order), batch_size * pool):
+            drawn = sorted(order[start : start + batch_size * pool], key=lengths.__getitem__)
+            cuts = range(0, len(drawn), batch_size)
+            for which in torch.randperm(len(cuts), generator=generator).tolist():
+                yield drawn[cuts[which] : cuts[which] + batch_size]
+
+
+def causal_batch(rows: Sequence[TokenIds], pad_id: int) -> Batch:
+    """Each token of a row is the target of the one before it.  rows of n tokens -> T = n - 1"""
+    tokens, real = collate(rows, pad_id)
+    targets = next_token_targets(tokens, real)[:, :-1]
+    return Batch(tokens[:, :-1], targets, padding_mask=targets != IGNORE)
+
+
+def masked_batch(
+    rows: Sequence[TokenIds],
+    fixed: Collection[int],
+    mask_id: int,
+    pad_id: int,
+    share: float,
+    generator: torch.Generator,
+) -> Batch:
+    """A `share` of each row's tokens is hidden and asked for; all others are shown as they are.
+
+    Ids in `fixed` (begin, end, language tags) are never hidden: nothing can be learnt from them.
+    A departure from BERT (arXiv:1810.04805), which leaves a tenth of the chosen tokens in place and
+    swaps another tenth: with every shown token true, the lowest possible loss can be computed.
+    """
+    tokens, real = collate(rows, pad_id)
+    maskable = real & ~torch.isin(tokens, torch.tensor(sorted(fixed)))
+    always = MaskingConfig(rate=share, mask_share=1.0, random_share=0.0)
+    inputs, targets = mask_tokens(tokens, maskable, mask_id, 1, generator, always)
+    return Batch(inputs, targets, real)
+
+
+def translation_batch(
+    sources: Sequence[TokenIds], translations: Sequence[TokenIds], pad_id: int
+) -> Batch:
+    """The decoder is asked for the next token of the translation; the source is its context."""
+    said = causal_batch(translations, pad_id)
+    return Batch(said.tokens, said.targets, said.padding_mask, *collate(sources, pad_id))
+
+
+def token_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Cross-entropy at each position, and the model's balance loss.  -> (B, T) nats, scalar
+
+    0 where nothing is asked.
+    """
+    output = model(
+        batch.tokens,
+        padding_mask=batch.padding_mask,
+        context=batch.context,
+        context_padding_mask=batch.context_padding_mask,
+    )
+    losses = F.cross_entropy(
+        output.logits.transpose(1, 2), batch.targets, ignore_index=IGNORE, reduction="none"
+    )
+    return losses, output.balance_loss
+
+
+def mean_token_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Nats per target, and what is minimised: the same plus the experts' balance loss.
+
+    subtle: one mean over all targets of the batch, not a mean of each row's mean, which would weigh
+    a token of a short row more.
+    """
+    losses, balance_loss = token_losses(model, batch)
+    loss = losses.sum() / max(1, batch.num_targets)
+    return loss, loss + balance_loss
+
+
+@torch.no_grad()
+def held_out_loss(model: nn.Module, batches: Iterable[Batch]) -> float:
+    """Nats per target over all `batches`, each token counted once; the model's mode is put back."""
+    was_training = model.training
+    model.eval()
+    total, targets = 0.0, 0
+    for batch in batches:
+        total += float(token_losses(model, batch)[0].double().sum())
+        targets += batch.num_targets
+    model.train(was_training)
+    return total / max(1, targets)

@@ -1,0 +1,5 @@
+"""The page of chapter `alignment`; everything on it stands in `app/catalog.py`."""
+
+from app.chapter import open_chapter
+
+open_chapter("alignment")

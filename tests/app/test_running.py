@@ -1,0 +1,50 @@
+"""A shared run: joined by asking for it, left by stopping, seen by all once it is done."""
+
+import pytest
+import streamlit as st
+
+from app import jobs, running
+from tests.app.toy_runs import Steps, squares
+
+
+@pytest.fixture
+def manager(monkeypatch):
+    """A manager whose runs stay queued, as on a machine that is busy."""
+    manager = jobs.JobManager(inline=False, workers=1)
+    monkeypatch.setattr(manager, "warm_up", lambda: None)
+    monkeypatch.setattr(jobs, "manager", lambda: manager)
+    monkeypatch.setattr(st, "session_state", {})
+    return manager
+
+
+def test_somebody_elses_live_run_is_not_joined_by_looking(manager):
+    manager.submit(squares, Steps(3), "somebody")
+    assert running._current("lab.job", squares, Steps(3)) is None
+
+
+def test_pressing_run_joins_the_run_that_is_there(manager):
+    theirs = manager.submit(squares, Steps(3), "somebody")
+    running._start("lab.job", None, squares, Steps(3), "me")
+    assert running._current("lab.job", squares, Steps(3)) is theirs
+    assert theirs.snapshot("me").watchers == 2
+
+
+def test_stopping_a_shared_run_leaves_it_to_the_others(manager):
+    theirs = manager.submit(squares, Steps(3), "somebody")
+    running._start("lab.job", None, squares, Steps(3), "me")
+    running._stop("lab.job", theirs, "me")
+    assert running._current("lab.job", squares, Steps(3)) is None
+    assert theirs.snapshot("somebody").state == "queued"
+
+
+def test_what_a_run_has_come_to_is_seen_by_everybody(monkeypatch):
+    inline = jobs.JobManager(inline=True)
+    monkeypatch.setattr(jobs, "manager", lambda: inline)
+    monkeypatch.setattr(st, "session_state", {})
+    inline.submit(squares, Steps(3), "somebody")
+    assert running._current("lab.job", squares, Steps(3)).snapshot("me").state == "finished"
+
+
+def test_another_setting_keeps_the_sessions_last_run_in_view(manager):
+    running._start("lab.job", None, squares, Steps(3), "me")
+    assert running._current("lab.job", squares, Steps(4)).config == Steps(3)

@@ -1,0 +1,28 @@
+"""A link brings back exactly what was on the screen; a notebook repeats it."""
+
+import nbformat
+
+from app import notebook
+from app.share import link
+
+
+def test_a_link_carries_language_lab_and_knobs():
+    url = link(
+        "http://localhost:8501/transformer", {"lang": "zh", "lab": "attention", "text": "你好 &"}
+    )
+    assert url == (
+        "http://localhost:8501/transformer?lang=zh&lab=attention&text=%E4%BD%A0%E5%A5%BD+%26"
+    )
+
+
+def test_a_teachers_link_locks_and_hides_knobs():
+    url = link("http://h/p?x=1#frag", {"lang": "en", "lock": "old"}, ["layer", "head"], ["model"])
+    assert url == "http://h/p?lang=en&lock=layer,head&hide=model"
+
+
+def test_the_same_experiment_gives_the_same_valid_notebook():
+    args = ("标题", "Intro", "http://h/p", ["x = 1", "x + 1"])
+    assert notebook.build(*args) == notebook.build(*args)
+    parsed = nbformat.reads(notebook.build(*args), as_version=4)
+    nbformat.validate(parsed)
+    assert [cell.cell_type for cell in parsed.cells] == ["markdown", "code", "code", "code"]

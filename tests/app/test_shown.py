@@ -1,0 +1,47 @@
+"""Shown = executed: the functions whose code a lab shows run when the lab draws its default picture."""
+
+import inspect
+import threading
+
+import pytest
+
+from app import catalog
+from app.chapter import source
+from app.results import _cache
+from tests.app.conftest import press
+
+MOST_LINES = 60  # what fits on a screen and a half
+
+PREPARE = {"training": lambda app: press(app, "training.run")}
+QUICK = {"training": {"steps": "50", "hidden_size": "16", "batch_size": "4"}}
+
+
+@pytest.mark.parametrize("lab", list(catalog.LABS))
+def test_the_code_shown_is_the_code_that_drew_the_picture(open_lab, lab):
+    ran = set()
+
+    def note(frame, event, argument):
+        if event == "call":
+            ran.add(frame.f_code)
+
+    _cache.clear()
+    threading.setprofile(note)  # the page's script runs in a thread of its own
+    try:
+        app = open_lab(lab, **QUICK.get(lab, {}))
+        app = PREPARE.get(lab, lambda app: app)(app)
+    finally:
+        threading.setprofile(None)
+    assert not app.exception
+    for function in catalog.LABS[lab].module().SHOWN:
+        assert function.__module__.startswith("labcore."), function
+        assert inspect.unwrap(function).__code__ in ran, f"{function.__qualname__} did not run"
+
+
+@pytest.mark.parametrize("lab", list(catalog.LABS))
+def test_the_code_facet_shows_exactly_these_functions(open_lab, lab):
+    app = open_lab(lab, facet="code")
+    assert not app.exception
+    blocks = [block.value for block in app.code]
+    for function in catalog.LABS[lab].module().SHOWN:
+        assert source(function).count("\n") <= MOST_LINES, function
+        assert source(function).strip() in [block.strip() for block in blocks]
