@@ -1,4 +1,4 @@
-"""A block: attention, perhaps cross-attention, and an MLP, each added to the residual stream."""
+"""A block: attention, perhaps cross-attention, mostly an MLP, each added to the residual stream."""
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +34,15 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig, cross: bool, dropout: Dropout):
         super().__init__()
-        self.pre = config.norm_placement == "pre"
+        self.pre, self.residual = config.norm_placement == "pre", config.residual
         self.attn_norm = Norm(config)
         self.attn = LatentMultiHeadAttention(config) if config.latent else Attention(config)
         self.cross_norm = Norm(config) if cross else None
         self.cross = Attention(config) if cross else None
-        self.mlp_norm = Norm(config)
-        self.mlp = ExpertMLP(config) if config.moe else MLP(config)
+        self.mlp_norm = self.mlp = None
+        if config.mlp_size:
+            self.mlp_norm = Norm(config)
+            self.mlp = ExpertMLP(config) if config.moe else MLP(config)
         self.dropout = dropout
 
     def forward(
@@ -62,10 +64,12 @@ class Block(nn.Module):
             read = self.before(x, self.cross_norm, part)
             said = self.cross.cross(read, context, context_view, f"{name}.cross", part)
             x = self.after(x, said, self.cross_norm, part)
-        x = probe("resid_mid", x)
-        part = probe.within("mlp")
-        said, balance = self.think(self.before(x, self.mlp_norm, part), view, part)
-        return probe("resid_post", self.after(x, said, self.mlp_norm, part)), balance
+        x, balance = probe("resid_mid", x), 0.0
+        if self.mlp is not None:
+            part = probe.within("mlp")
+            said, balance = self.think(self.before(x, self.mlp_norm, part), view, part)
+            x = self.after(x, said, self.mlp_norm, part)
+        return probe("resid_post", x), balance
 
     def before(self, x: Tensor, norm: Norm, probe: Probe) -> Tensor:
         """What a part reads of the stream."""
@@ -73,7 +77,8 @@ class Block(nn.Module):
 
     def after(self, x: Tensor, said: Tensor, norm: Norm, probe: Probe) -> Tensor:
         """The stream with what a part said."""
-        x = x + probe("out", self.dropout(said))
+        said = probe("out", self.dropout(said))
+        x = x + said if self.residual else said
         return x if self.pre else norm(x)
 
     def think(self, x: Tensor, view: View, probe: Probe) -> tuple[Tensor, Tensor | float]:

@@ -20,7 +20,7 @@ Activation = Literal["relu", "gelu", "gelu_tanh", "swiglu", "geglu"]
 CHOICES: dict[str, tuple[str, ...]] = {
     "kind": ("decoder", "encoder", "encoder_decoder"),
     "positions": ("learned", "sinusoidal", "rope", "alibi", "t5", "none"),
-    "norm": ("layernorm", "rmsnorm"),
+    "norm": ("layernorm", "rmsnorm", "none"),
     "norm_placement": ("pre", "post"),
     "activation": ("relu", "gelu", "gelu_tanh", "swiglu", "geglu"),
     "head": ("lm", "mlm", "none"),
@@ -90,7 +90,7 @@ class ModelConfig:
     num_heads: int = 4  # H
     num_key_value_heads: int | None = None  # K; None means H (MHA), 1 is MQA, between is GQA
     head_dim: int | None = None  # d; None means D / H, but published models differ (T5, Qwen 3)
-    intermediate_size: int | None = None  # F; None means 4·D
+    intermediate_size: int | None = None  # F; None means 4·D, 0 leaves attention alone
     max_positions: int = 256  # rows of learned positions; trained length elsewhere, no limit
 
     positions: Positions = "rope"
@@ -99,7 +99,7 @@ class ModelConfig:
     t5_buckets: int = 32
     t5_max_distance: int = 128
 
-    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
+    norm: Literal["layernorm", "rmsnorm", "none"] = "layernorm"
     norm_placement: Literal["pre", "post"] = "pre"
     norm_eps: float = 1e-5
     norm_bias: bool = True  # layernorm's shift
@@ -109,6 +109,9 @@ class ModelConfig:
     mlp_bias: bool = False
 
     attention_scale: float | None = None  # factor on q·k; None means 1/√d, T5 uses 1
+    # Two switches for experiments. Without its mask a decoder sees the very tokens it should predict.
+    causal: bool = True  # decoders only
+    residual: bool = True  # False: each part replaces the stream instead of adding to it
     sliding_window: int | None = None  # keys a query may look back on, itself included
     latent: LatentAttention | None = None
     moe: MixtureOfExperts | None = None
@@ -131,9 +134,9 @@ class ModelConfig:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "max_positions"):
             if getattr(self, name) < 1:
                 raise LabInputError(name, getattr(self, name), "at_least", limit=1)
-        for name in ("num_encoder_layers", "head_dim", "intermediate_size"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise LabInputError(name, getattr(self, name), "at_least", limit=1)
+        for name, limit in (("num_encoder_layers", 1), ("head_dim", 1), ("intermediate_size", 0)):
+            if getattr(self, name) is not None and getattr(self, name) < limit:
+                raise LabInputError(name, getattr(self, name), "at_least", limit=limit)
         if not self.rope_theta > 1:
             raise LabInputError("rope_theta", self.rope_theta, "above", limit=1)
         # Half of the buckets are exact, per direction: one of those at least, and a far end beyond.

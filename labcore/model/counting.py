@@ -54,6 +54,8 @@ def linear(name: str, width_in: int, width_out: int, bias: bool) -> list[Part]:
 
 def norm(config: ModelConfig, name: str, width: int | None = None) -> list[Part]:
     """A gain per channel; a layernorm may shift as well."""
+    if config.norm == "none":
+        return []
     size = (config.hidden_size if width is None else width,)
     shifted = config.norm == "layernorm" and config.norm_bias
     return [Part(f"{name}.weight", size)] + ([Part(f"{name}.bias", size)] if shifted else [])
@@ -122,6 +124,8 @@ def block(config: ModelConfig, name: str, cross: bool) -> list[Part]:
     parts = [*norm(config, f"{name}.attn_norm"), *attention(config, f"{name}.attn")]
     if cross:
         parts += [*norm(config, f"{name}.cross_norm"), *attention(config, f"{name}.cross")]
+    if config.mlp_size == 0:
+        return parts
     return [*parts, *norm(config, f"{name}.mlp_norm"), *mlp(config, f"{name}.mlp")]
 
 
@@ -225,6 +229,8 @@ def latent_attention_work(
 def mlp_work(config: ModelConfig, name: str, tokens: int) -> list[Work]:
     """Each token through one MLP, or through the few experts that the router picks for it."""
     width, inner = config.hidden_size, config.mlp_size
+    if inner == 0:
+        return []
     work, passes = [], tokens
     if config.moe:
         experts = config.moe.num_experts

@@ -19,17 +19,19 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 class Norm(nn.Module):
-    """LayerNorm or RMSNorm, as the config says, over the last axis."""
+    """LayerNorm, RMSNorm or nothing, as the config says, over the last axis."""
 
     def __init__(self, config: ModelConfig, width: int | None = None):
         super().__init__()
         width = config.hidden_size if width is None else width
         self.eps, self.kind = config.norm_eps, config.norm
-        self.weight = nn.Parameter(torch.ones(width))
+        self.weight = None if config.norm == "none" else nn.Parameter(torch.ones(width))
         shifted = config.norm == "layernorm" and config.norm_bias
         self.bias = nn.Parameter(torch.zeros(width)) if shifted else None
 
     def forward(self, x: Tensor) -> Tensor:  # (…, D) -> (…, D)
+        if self.kind == "none":
+            return x
         if self.kind == "rmsnorm":
             return rms_norm(x, self.weight, self.eps)
         return layer_norm(x, self.weight, self.bias, self.eps)

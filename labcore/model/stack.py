@@ -132,4 +132,4 @@ class Stack(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.layers[0].attn_norm.weight.dtype
+        return self.layers[0].attn.out.weight.dtype

@@ -87,7 +87,8 @@ class Transformer(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
         self.type_embedding = nn.Embedding(types, config.hidden_size) if types else None
         self.encoder = Stack(config, config.encoder_layers, False, False, dropout) if both else None
-        self.stack = Stack(config, layers, config.kind != "encoder", both, dropout)
+        causal = config.causal and config.kind != "encoder"
+        self.stack = Stack(config, layers, causal, both, dropout)
         self.head = None if config.head == "none" else Head(config)
 
     def forward(

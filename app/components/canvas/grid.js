@@ -18,6 +18,7 @@ function createGrid(holder, readout, pick) {
   holder.append(stage);
 
   const grid = { picture: null, cell: null, chosen: null, size: 16, showReadout };
+  let pointer = null; // where it rests on the canvas: a new picture is read there at once
 
   function label(list, side, size) {
     const step = Math.max(1, Math.ceil(LABEL_PIXELS / size));
@@ -130,8 +131,14 @@ function createGrid(holder, readout, pick) {
     pick({ row: grid.cell.row, column: grid.cell.column });
   }
 
-  canvas.addEventListener("pointermove", (event) => move(cellUnder(event)));
-  canvas.addEventListener("pointerleave", () => move(null));
+  canvas.addEventListener("pointermove", (event) => {
+    pointer = { clientX: event.clientX, clientY: event.clientY };
+    move(cellUnder(pointer));
+  });
+  canvas.addEventListener("pointerleave", () => {
+    pointer = null;
+    move(null);
+  });
   canvas.addEventListener("click", (event) => {
     move(cellUnder(event));
     choose();
@@ -162,6 +169,7 @@ function createGrid(holder, readout, pick) {
       grid.cell = null;
       grid.chosen = null;
       layout();
+      if (pointer) move(cellUnder(pointer));
     } else {
       draw();
     }

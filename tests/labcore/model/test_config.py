@@ -29,7 +29,7 @@ def test_a_field_that_does_not_exist_is_refused():
         ({"num_layers": 0}, "num_layers", "at_least"),
         ({"num_encoder_layers": 0}, "num_encoder_layers", "at_least"),
         ({"head_dim": -2}, "head_dim", "at_least"),
-        ({"intermediate_size": 0}, "intermediate_size", "at_least"),
+        ({"intermediate_size": -1}, "intermediate_size", "at_least"),
         ({"hidden_size": 66}, "num_heads", "divides_hidden_size"),
         ({"num_key_value_heads": 3}, "num_key_value_heads", "divides_heads"),
         ({"num_key_value_heads": 0}, "num_key_value_heads", "divides_heads"),

@@ -33,6 +33,8 @@ EVERY_CHOICE = {
     "llama": TINY.with_(norm="rmsnorm", activation="swiglu", tie_embeddings=False),
     "latent": TINY.with_(latent=LatentAttention()),
     "latent queries": TINY.with_(latent=LatentAttention(q_lora_rank=12), norm="rmsnorm"),
+    "attention alone": TINY.with_(intermediate_size=0),
+    "no norm": TINY.with_(norm="none", residual=False),
     "experts": TINY.with_(moe=MixtureOfExperts(num_experts=4, experts_per_token=2)),
     "bert": PRESETS["bert-base"].config.with_(
         vocab_size=50, hidden_size=32, num_layers=2, num_heads=4, max_positions=64

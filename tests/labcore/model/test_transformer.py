@@ -43,6 +43,9 @@ def variants() -> dict[str, ModelConfig]:
         "experts": ModelConfig(
             activation="swiglu", moe=MixtureOfExperts(experts_per_token=2), norm="rmsnorm"
         ),
+        "attention alone": ModelConfig(intermediate_size=0),
+        "no norm, no residual": ModelConfig(norm="none", residual=False),
+        "no norm, post": ModelConfig(norm="none", norm_placement="post", embedding_norm=True),
         "yarn": ModelConfig(rope_scaling=RopeScaling("yarn", 4.0, 4)),
         "dynamic": ModelConfig(rope_scaling=RopeScaling("dynamic", 4.0, 4)),
         "biased": ModelConfig(
@@ -88,6 +91,32 @@ def test_no_token_sees_a_later_one(kind, positions):
         before, after = model(**given).logits, model(**changed).logits
     torch.testing.assert_close(before[:, :5], after[:, :5], atol=1e-6, rtol=0)
     assert (before[0, 5] - after[0, 5]).abs().max() > 1e-3
+
+
+def test_without_its_mask_a_decoder_sees_what_it_should_predict():
+    model = Transformer(ModelConfig(causal=False)).eval()
+    changed = tokens().clone()
+    changed[:, -1] = (changed[:, -1] + 1) % 512
+    with torch.no_grad():
+        moved = (model(tokens()).logits - model(changed).logits).abs().amax(dim=(0, 2))  # (T,)
+    assert (moved > 1e-4).all()
+
+
+def test_without_residuals_a_layer_hands_on_what_its_last_part_said():
+    model = Transformer(ModelConfig(residual=False)).eval()
+    with torch.no_grad():
+        trace = model(tokens(), trace=True).trace
+    assert torch.equal(trace["layers.0.resid_mid"], trace["layers.0.attn.out"])
+    assert torch.equal(trace["layers.1.resid_pre"], trace["layers.0.mlp.out"])
+
+
+def test_a_layer_without_an_mlp_only_adds_what_attention_said():
+    model = Transformer(ModelConfig(intermediate_size=0)).eval()
+    with torch.no_grad():
+        trace = model(tokens(), trace=True).trace
+    added = trace["layers.0.resid_pre"] + trace["layers.0.attn.out"]
+    assert torch.equal(trace["layers.1.resid_pre"], added)
+    assert not any(".mlp" in name for name in [*trace, *model.state_dict()])
 
 
 def test_a_sliding_window_hides_what_is_further_back():
