@@ -38,6 +38,12 @@ def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
     return ChapterSpec(id, number, f":material/{icon}:", tuple(LabSpec(lab, id) for lab in labs))
 
 
+# What a learner should have seen before: earlier labs, named where one builds on them directly.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "attention": ("dataflow",),
+    "training": ("dataflow", "attention"),
+}
+
 CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(1, "transformer", "account_tree", "dataflow", "attention", "training"),
     _chapter(2, "pretraining", "school"),
@@ -47,6 +53,12 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
 )
 
 LABS: dict[str, LabSpec] = {lab.id: lab for chapter in CHAPTERS for lab in chapter.labs}
+
+
+def after(lab: LabSpec) -> LabSpec | None:
+    """The next lab of the course, on into the next chapter; None after the last."""
+    order = list(LABS.values())
+    return next(iter(order[order.index(lab) + 1 :]), None)
 
 
 def chapter(id: str) -> ChapterSpec:

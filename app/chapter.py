@@ -5,21 +5,18 @@ notebook, then four facets in the order of the lesson: principle, derivation, co
 """
 
 import inspect
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import streamlit as st
 
-from app import catalog, controls, i18n
+from app import catalog, controls, i18n, practice
 from app.catalog import ChapterSpec, LabSpec
 from app.errors import guarded
 from app.i18n import Words
 from app.page import LabPage
 
 FACETS = ("principle", "derivation", "code", "practice")
-_EXERCISE = re.compile(r"^### ", re.MULTILINE)
-_ANSWER = "<!-- answer -->"
 
 
 def open_chapter(id: str) -> None:
@@ -34,21 +31,17 @@ def open_chapter(id: str) -> None:
     lab = _pick(chapter, words)
     st.header(words(f"lab.{lab.id}"), anchor=False)
     st.markdown(words(f"lab.{lab.id}.question"))
+    _before(lab, words)
     _experiment(lab, words)
     _facets(lab, words)
+    _after(lab, words)
 
 
 def _announce(chapter: ChapterSpec, words: Words) -> None:
     """A chapter without a lab yet says what it will ask, and where to begin meanwhile."""
     st.markdown(words(f"chapter.{chapter.id}.about"))
     st.caption(words("chapter.soon"))
-    for lab in catalog.LABS.values():
-        st.page_link(
-            catalog.chapter(lab.chapter).page,
-            label=words(f"lab.{lab.id}"),
-            icon=":material/arrow_forward:",
-            query_params={"lang": words.language, "lab": lab.id},
-        )
+    _links(list(catalog.LABS.values()), words, ":material/arrow_forward:")
 
 
 def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
@@ -70,6 +63,25 @@ def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
     st.session_state[slot] = picked
     st.session_state["url.lab"] = st.query_params["lab"] = picked
     return catalog.LABS[picked]
+
+
+def _before(lab: LabSpec, words: Words) -> None:
+    """What the lab needs, and the labs that give it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="needs"):
+        needs = words("lab.needs", needs=words(f"lab.{lab.id}.needs"))
+        st.caption(f":material/foundation: {needs}", width="content")
+        needed = [catalog.LABS[id] for id in catalog.NEEDS.get(lab.id, ())]
+        _links(needed, words, ":material/arrow_back:")
+
+
+def _after(lab: LabSpec, words: Words) -> None:
+    """What comes next."""
+    following = catalog.after(lab)
+    if following is not None:
+        with st.container(border=True, key="next"):
+            question = words(f"lab.{following.id}.question")
+            st.caption(words("lab.next", question=question))
+            _links([following], words, ":material/arrow_forward:")
 
 
 @st.fragment
@@ -103,16 +115,18 @@ def _facets(lab: LabSpec, words: Words) -> None:
     else:
         st.markdown(sections[facet])
     if facet == "practice":
-        _exercises(sections["exercises"], words)
+        if "questions" in sections:
+            practice.questions(lab.id, sections["questions"], words)
+        practice.exercises(sections["exercises"], words)
 
 
-def _exercises(section: str, words: Words) -> None:
-    """Questions, each with its answer folded away."""
-    for number, exercise in enumerate(_EXERCISE.split(section)[1:], start=1):
-        question, _, answer = exercise.partition(_ANSWER)
-        st.markdown(f"**{number}.** {question.strip()}")
-        with st.expander(words("exercise.answer"), key=f"answer-{number}"):
-            st.markdown(answer.strip())
+def _links(labs: Sequence[LabSpec], words: Words, icon: str) -> None:
+    """Ways to other labs."""
+    for lab in labs:
+        st.page_link(
+            catalog.chapter(lab.chapter).page, label=words(f"lab.{lab.id}"), icon=icon,
+            query_params={"lang": words.language, "lab": lab.id},
+        )  # fmt: skip
 
 
 def _code(lab: LabSpec, words: Words) -> None:

@@ -4,14 +4,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.catalog import chapter
+from app.catalog import LABS, chapter
 
 PATIENCE_SECONDS = 120  # a limit for a shared two-core machine, not an expectation
 
 
 def open_page(lab_id: str, language: str = "en", **knobs: str) -> AppTest:
-    """The first chapter's page as a link with these knobs opens it."""
-    app = AppTest.from_file(str(chapter("transformer").page), default_timeout=PATIENCE_SECONDS)
+    """The page of the lab's chapter as a link with these knobs opens it."""
+    page = chapter(LABS[lab_id].chapter).page
+    app = AppTest.from_file(str(page), default_timeout=PATIENCE_SECONDS)
     app.session_state["language"] = language
     app.query_params.update({"lab": lab_id, **knobs})
     return app.run()

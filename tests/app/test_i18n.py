@@ -9,6 +9,7 @@ import pytest
 from app import catalog, i18n
 from app.catalog import ROOT
 from app.i18n import LANGUAGES, Words, preferred
+from app.practice import asked_in
 
 STRING_FILES = sorted({p.stem for p in (ROOT / "assets/strings").rglob("*.toml")})
 PROSE_FILES = sorted(
@@ -60,6 +61,17 @@ def test_both_languages_ask_the_same_number_of_exercises_and_answer_each(path):
 
 
 @pytest.mark.parametrize("path", PROSE_FILES)
+def test_both_languages_judge_the_same_statements_alike(path):
+    verdicts = []
+    for language in LANGUAGES:
+        asked = asked_in(i18n.prose(language, path).get("questions", ""))
+        assert all(question.text and question.answer for question in asked)
+        verdicts.append([question.kind for question in asked])
+    assert verdicts[0] == verdicts[1]
+    assert set(verdicts[0]) <= {"true", "false"}
+
+
+@pytest.mark.parametrize("path", PROSE_FILES)
 def test_formulas_are_the_same_in_both_languages(path):
     """Display formulas are language-free, so a difference is a slip in one of the two."""
 
@@ -78,8 +90,12 @@ def test_every_lab_has_its_title_question_and_four_facets(lab, language):
     words = Words(language, lab)
     assert words(f"lab.{lab}")
     assert words(f"lab.{lab}.question")
+    assert words(f"lab.{lab}.needs")
     sections = i18n.prose(language, f"{spec.chapter}/{lab}")
-    assert list(sections) == ["principle", "derivation", "practice", "exercises"]
+    assert list(sections) in (
+        ["principle", "derivation", "practice", "exercises"],
+        ["principle", "derivation", "practice", "questions", "exercises"],
+    )
 
 
 def test_every_key_named_in_the_screens_code_exists():
