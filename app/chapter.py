@@ -41,7 +41,7 @@ def _announce(chapter: ChapterSpec, words: Words) -> None:
     """A chapter without a lab yet says what it will ask, and where to begin meanwhile."""
     st.markdown(words(f"chapter.{chapter.id}.about"))
     st.caption(words("chapter.soon"))
-    _links(list(catalog.LABS.values()), words, ":material/arrow_forward:")
+    _ways(list(catalog.LABS.values()), words, ":material/arrow_forward:")
 
 
 def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
@@ -54,9 +54,9 @@ def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
     current = st.session_state.get(slot, ids[0])
     if st.session_state.get(widget) not in ids:
         st.session_state[widget] = current
-    picked = st.segmented_control(
-        words("lab.pick"), ids, format_func=lambda id: words(f"lab.{id}"), key=widget,
-        label_visibility="collapsed", required=True,
+    picked = st.pills(
+        words("lab.pick"), ids, key=widget, label_visibility="collapsed", required=True,
+        format_func=lambda id: f"{ids.index(id) + 1} · {words(f'lab.{id}')}",
     )  # fmt: skip
     if asked is not None and picked != asked:
         controls.forget_knobs()
@@ -71,7 +71,7 @@ def _before(lab: LabSpec, words: Words) -> None:
         needs = words("lab.needs", needs=words(f"lab.{lab.id}.needs"))
         st.caption(f":material/foundation: {needs}", width="content")
         needed = [catalog.LABS[id] for id in catalog.NEEDS.get(lab.id, ())]
-        _links(needed, words, ":material/arrow_back:")
+        _ways(needed, words, ":material/arrow_back:")
 
 
 def _after(lab: LabSpec, words: Words) -> None:
@@ -81,7 +81,7 @@ def _after(lab: LabSpec, words: Words) -> None:
         with st.container(border=True, key="next"):
             question = words(f"lab.{following.id}.question")
             st.caption(words("lab.next", question=question))
-            _links([following], words, ":material/arrow_forward:")
+            _ways([following], words, ":material/arrow_forward:")
 
 
 @st.fragment
@@ -120,13 +120,12 @@ def _facets(lab: LabSpec, words: Words) -> None:
         practice.exercises(sections["exercises"], words)
 
 
-def _links(labs: Sequence[LabSpec], words: Words, icon: str) -> None:
-    """Ways to other labs."""
+def _ways(labs: Sequence[LabSpec], words: Words, icon: str) -> None:
+    """Ways to other labs. Buttons, since a page link needs the navigation, which a page alone lacks."""
     for lab in labs:
-        st.page_link(
-            catalog.chapter(lab.chapter).page, label=words(f"lab.{lab.id}"), icon=icon,
-            query_params={"lang": words.language, "lab": lab.id},
-        )  # fmt: skip
+        if st.button(words(f"lab.{lab.id}"), icon=icon, type="tertiary", key=f"way.{lab.id}"):
+            query = {"lang": words.language, "lab": lab.id}
+            st.switch_page(catalog.chapter(lab.chapter).page, query_params=query)
 
 
 def _code(lab: LabSpec, words: Words) -> None:
