@@ -40,6 +40,8 @@ class Series:
     dashed: bool = False
     points: bool = False  # marks at the points: for few, measured values
     right: bool = False  # read on the right-hand axis
+    # The lowest and the highest y over several seeds, drawn as a pale band behind the line.
+    spread: tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray] | None = None
 
 
 def curve(
@@ -72,7 +74,13 @@ def curve(
         "xAxis": _axis(x_title, log_x, x_range) | {"nameLocation": "middle", "nameGap": 26},
         "yAxis": [_axis(y_title, log_y, y_range) | _ALIGNED["left"]],
         "series": [
-            _line(one, xy, index) for index, (one, xy) in enumerate(zip(series, lines, strict=True))
+            *(_line(one, xy, n) for n, (one, xy) in enumerate(zip(series, lines, strict=True))),
+            *(
+                half
+                for index, (one, xy) in enumerate(zip(series, lines, strict=True))
+                if one.spread is not None
+                for half in _band(one, xy, index)
+            ),
         ],
     }
     if any(one.right for one in series):
@@ -98,13 +106,14 @@ def strided(count: int, most: int = MOST_POINTS) -> np.ndarray:
 
 
 def _thinned(one: Series, log_x: bool, log_y: bool) -> np.ndarray:
-    """(N, 2), finite, drawable on the axes, at most 400."""
-    xy = np.column_stack([np.asarray(one.x, np.float64), np.asarray(one.y, np.float64)])
+    """(N, 2), or (N, 4) with a spread: finite, drawable on the axes, at most 400."""
+    columns = [one.x, one.y, *(one.spread or ())]
+    xy = np.column_stack([np.asarray(column, np.float64) for column in columns])
     drawable = np.isfinite(xy).all(axis=1)
     if log_x:
         drawable &= xy[:, 0] > 0
     if log_y and not one.right:
-        drawable &= xy[:, 1] > 0
+        drawable &= (xy[:, 1:] > 0).all(axis=1)
     xy = xy[drawable]
     return xy[strided(len(xy))]
 
@@ -120,13 +129,32 @@ def _line(one: Series, xy: np.ndarray, index: int) -> dict[str, Any]:
     return {
         "type": "line",
         "name": one.name,
-        "data": xy.tolist(),
+        "data": xy[:, :2].tolist(),
         "yAxisIndex": int(one.right),
         "showSymbol": one.points or len(xy) == 1,
         "symbolSize": 7,
         "lineStyle": {"color": colour, "width": 2, "type": "dashed" if one.dashed else "solid"},
         "itemStyle": {"color": colour},
     }
+
+
+def _band(one: Series, xy: np.ndarray, index: int) -> list[dict[str, Any]]:
+    """Two unseen lines, one upon the other: the lowest values, and the way up to the highest."""
+    shared = {
+        "type": "line",
+        "stack": f"spread {index}",
+        "stackStrategy": "all",  # a way up from below zero, too
+        "yAxisIndex": int(one.right),
+        "silent": True,
+        "showSymbol": False,
+        "lineStyle": {"opacity": 0},
+        "itemStyle": {"opacity": 0},
+        "tooltip": {"show": False},
+        "z": 1,
+    }
+    area = {"color": theme.colour(one.role, index), "opacity": 0.18}
+    low, way = xy[:, [0, 2]], np.column_stack([xy[:, 0], xy[:, 3] - xy[:, 2]])
+    return [shared | {"data": low.tolist()}, shared | {"data": way.tolist(), "areaStyle": area}]
 
 
 def _add_lines(
@@ -161,7 +189,8 @@ def _label(text: str, position: str) -> dict[str, Any]:
 
 def _make_room(option: dict[str, Any], level: float) -> None:
     """A scaled axis knows its series only: without this the floor may lie outside the picture."""
-    drawn = [y for line in option["series"] if not line["yAxisIndex"] for _, y in line["data"]]
+    lines = [line for line in option["series"] if "stack" not in line and not line["yAxisIndex"]]
+    drawn = [y for line in lines for _, y in line["data"]]
     axis = option["yAxis"][0]
     if axis["type"] == "value" and drawn and level < min(drawn):
         axis["min"] = _rounded(level - 0.08 * (max(drawn) - level))
@@ -183,8 +212,11 @@ def _table(
 ) -> pd.DataFrame:
     """The points drawn: one column per line, one row per x."""
     columns = [
-        pd.Series(xy[:, 1], index=xy[:, 0], name=one.name).groupby(level=0, sort=False).last()
+        pd.Series(values, index=xy[:, 0], name=name).groupby(level=0, sort=False).last()
         for one, xy in zip(series, lines, strict=True)
+        for name, values in zip(
+            (one.name, f"{one.name} (min)", f"{one.name} (max)"), xy.T[1:], strict=False
+        )
     ]
     table = pd.concat(columns, axis=1).sort_index() if columns else pd.DataFrame()
     table.index.name = x_title

@@ -97,3 +97,17 @@ def test_braces_in_a_label_are_no_echarts_template():
     """`{b}` in a formatter would be replaced by ECharts."""
     mark = drawn(Series("a", [0, 1], [1, 2]), floor=(0.5, "{b}")).spec["series"][0]["markLine"]
     assert "{" not in mark["data"][0]["label"]["formatter"]
+
+
+def test_a_spread_is_a_band_from_the_lowest_to_the_highest_seed():
+    """The upper half is stacked on the lower one, so it holds the way between them: 4 − 1 and 3 − 2."""
+    line = Series("a", [0, 1], [2.0, 2.5], "train", spread=([1.0, 2.0], [4.0, 3.0]))
+    figure = drawn(line, floor=(0.5, "floor"))
+    own, low, way = figure.spec["series"]
+    assert own["data"] == [[0, 2.0], [1, 2.5]]
+    assert low["data"] == [[0, 1.0], [1, 2.0]]
+    assert way["data"] == [[0, 3.0], [1, 1.0]]
+    assert low["stack"] == way["stack"]
+    assert way["areaStyle"]["color"] == theme.MEANING["train"]
+    assert figure.spec["legend"]["data"] == ["a"]
+    assert figure.data()[["a", "a (min)", "a (max)"]].values.tolist() == [[2, 1, 4], [2.5, 2, 3]]
