@@ -137,14 +137,18 @@ class Storyteller:
 
     def tell(self, generator: torch.Generator) -> list[str]:
         """One walk, with the probabilities of `step` but without expanding what is not taken."""
-        node, memory, words = self.start.node, {}, []
+        return [word for word, _ in self.tell_why(generator)]
+
+    def tell_why(self, generator: torch.Generator) -> list[tuple[str, str | None]]:
+        """The same walk; beside each word the variable that it tells, None for the template's own."""
+        node, memory, told = self.start.node, {}, []
         while not isinstance(node, End):
             match node:
                 case Say(word, then):
-                    words.append(word)
+                    told.append((word, None))
                     node = then
-                case Tell(_, _, _, _, then):
-                    words += node.words(memory)
+                case Tell(variable, _, _, _, then):
+                    told += [(word, variable.name) for word in node.words(memory)]
                     node = then
                 case Draw(variable, then):
                     if variable.name not in memory:
@@ -155,8 +159,8 @@ class Storyteller:
                 case Follow(name, options):
                     node = options[memory[name]]
         return [
-            word.lstrip() if at == 0 or is_special(words[at - 1]) else word
-            for at, word in enumerate(words)
+            (word.lstrip() if at == 0 or is_special(told[at - 1][0]) else word, why)
+            for at, (word, why) in enumerate(told)
         ]
 
 

@@ -83,11 +83,12 @@ class MicroWorld:
     _pairs: Automaton = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        spell = cache(self._spell)
+        spell = cache(self.spell)
         object.__setattr__(self, "_stories", Spelled(corpus_teller(self.corpus), spell))
         object.__setattr__(self, "_pairs", Spelled(pair_teller(), spell))
 
-    def _spell(self, word: str) -> tuple[int, ...]:
+    def spell(self, word: str) -> tuple[int, ...]:
+        """A word of this world as ids."""
         if is_special(word):
             return (self.tokenizer.special_id(word),)
         return tuple(self.tokenizer.encode(word))
