@@ -14,7 +14,7 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train
+from labcore.architecture import build_train, families_alignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,11 @@ class Entry:
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("training", "default", lambda: build_train.run(build_train.BuildTrainConfig()), 0),
-)
+    Entry(
+        "families", "study",
+        lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
+    ),
+)  # fmt: skip
 
 
 def main(*labs: str) -> None:

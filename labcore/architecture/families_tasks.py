@@ -1,0 +1,236 @@
+"""Which objective fits which task: fill a gap, write a text, translate one; each family tried, each measured.
+
+The texts are held-out passages that open a story, so that the decoder (trained on stories) and the encoder
+(trained on passages) are both at home. Whether a written text is one that the world could tell is decided by
+the automaton that tells them: no taste is involved.
+
+Axes: V vocabulary, C candidates.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labcore.architecture.build_train_corpus import world
+from labcore.architecture.cross_alignment import held_out, translate
+from labcore.errors import LabInputError
+from labcore.model.transformer import Transformer
+from labcore.text.world import stories
+from labcore.zoo import load
+
+CANDIDATES = 8  # that the decoder tries out in a gap
+OPENINGS_SHARE = 0.15  # of all passages, at least so many open a story
+
+Write = Callable[[Transformer, list[int], torch.Generator], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TasksConfig:
+    passages: int = 200
+    gaps: int = 2  # in each passage, one at a time
+    texts: int = 60  # written by each writer, and translated
+    seed: int = 5
+
+    def __post_init__(self):
+        for name, low, high in (("passages", 1, 400), ("gaps", 1, 4), ("texts", 1, 90)):
+            if not low <= getattr(self, name) <= high:
+                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """One way to fill a gap."""
+
+    name: str  # "exact_left", "decoder", "rescored", "encoder", "exact_both"
+    accuracy: float  # share of gaps whose likeliest token is the true one
+    standard_error: float
+    nats: float  # −ln p of the true token; NaN where no probability over all tokens comes out
+    passes: int  # through the model for each gap
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One way to write a text."""
+
+    name: str  # "decoder", "append", "once", "left"
+    possible: float  # share of texts that the world could tell
+    standard_error: float
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class TasksResult:
+    gaps: int
+    texts: int
+    fillers: list[Filler]
+    writers: list[Writer]
+    next_nats: dict[str, float]  # the token at the gap from the left side alone: floor, decoder, encoder
+    translated: float  # share of the translator's translations that the world allows
+    translated_error: float  # standard error
+
+
+# ----- the idea: one question, asked of models that were trained on another
+
+
+@torch.no_grad()
+def fill_by_rescoring(model: Transformer, ids: list[int], gap: int) -> int:
+    """A decoder fills a gap after all: each candidate is put in, and the whole text's probability decides.
+
+    By Bayes' rule p(token | left, right) is proportional to p(left, token, right), which a decoder knows.
+    """
+    candidates = model(torch.tensor([ids[:gap]])).logits[0, -1].topk(CANDIDATES).indices
+    texts = torch.tensor(ids).repeat(CANDIDATES, 1)
+    texts[:, gap] = candidates
+    beliefs = model(texts).logits.log_softmax(dim=-1)  # (C, T, V)
+    scores = beliefs[:, gap - 1 : -1].gather(2, texts[:, gap:, None]).sum(dim=(1, 2))  # (C,)
+    return int(candidates[scores.argmax()])
+
+
+@torch.no_grad()
+def write_forward(model: Transformer, text: list[int], rng: torch.Generator) -> list[int]:
+    """A decoder writes: the next token is drawn from its belief, then the next."""
+    ids = text[:2]
+    while len(ids) < len(text) - 1:
+        ids.append(draw(model(torch.tensor([ids])).logits[0, -1], rng))
+    return ids
+
+
+@torch.no_grad()
+def write_by_appending(model: Transformer, text: list[int], rng: torch.Generator) -> list[int]:
+    """An encoder is treated like a decoder: a gap is opened at the end of the text, filled, and so on."""
+    mask_id, eos_id = world().tokenizer.mask_id, world().tokenizer.eos_id
+    ids = text[:2]
+    while len(ids) < len(text) - 1:
+        ids.append(draw(model(torch.tensor([[*ids, mask_id, eos_id]])).logits[0, -2], rng))
+    return [*ids, eos_id]
+
+
+@torch.no_grad()
+def write_at_once(model: Transformer, text: list[int], rng: torch.Generator) -> list[int]:
+    """An encoder sees nothing but gaps and fills them all in one pass, each without the others."""
+    ids = torch.tensor([all_gaps(text)])
+    for place, belief in enumerate(model(ids).logits[0, 2:-1], start=2):
+        ids[0, place] = draw(belief, rng)
+    return ids[0].tolist()
+
+
+@torch.no_grad()
+def write_gap_by_gap(model: Transformer, text: list[int], rng: torch.Generator) -> list[int]:
+    """The same gaps filled one after the other, each with what stands already: as many passes as tokens."""
+    ids = torch.tensor([all_gaps(text)])
+    for place in range(2, len(text) - 1):
+        ids[0, place] = draw(model(ids).logits[0, place], rng)
+    return ids[0].tolist()
+
+
+def all_gaps(text: list[int]) -> list[int]:
+    """Only the length of `text` is kept, its language and its frame."""
+    return [*text[:2], *[world().tokenizer.mask_id] * (len(text) - 3), text[-1]]
+
+
+def draw(logits: Tensor, rng: torch.Generator) -> int:
+    return int(torch.multinomial(logits.softmax(dim=-1), 1, generator=rng))
+
+
+# ----- the run
+
+
+def run(config: TasksConfig) -> TasksResult:
+    rng = torch.Generator().manual_seed(config.seed)
+    texts = openings(config.passages, config.seed)
+    asked = [(ids, gap) for ids in texts for gap in some_gaps(ids, config.gaps, rng)]
+    fillers, next_nats = fill(asked)
+    translated = [is_translation(number) for number in range(config.texts)]
+    return TasksResult(
+        gaps=len(asked),
+        texts=config.texts,
+        fillers=fillers,
+        writers=write(texts[: config.texts], rng),
+        next_nats=next_nats,
+        translated=float(np.mean(translated)),
+        translated_error=standard_error(translated),
+    )
+
+
+def openings(count: int, seed: int) -> list[list[int]]:
+    """Held-out passages with which a story begins."""
+    drawn = stories(round(count / OPENINGS_SHARE), seed, "held_out", "passages")
+    ids = [world().story_ids(story) for story in drawn]
+    return [row for row in ids if world().sequence_nats(row[:-1]) is not None][:count]
+
+
+def some_gaps(ids: list[int], count: int, rng: torch.Generator) -> list[int]:
+    """Places of the text's own tokens, no two alike."""
+    places = torch.randperm(len(ids) - 3, generator=rng)[:count] + 2
+    return places.tolist()
+
+
+@torch.no_grad()
+def fill(asked: list[tuple[list[int], int]]) -> tuple[list[Filler], dict[str, float]]:
+    """Five readers fill the same gaps."""
+    decoder, encoder = load("world-decoder").model, load("world-encoder").model
+    mask_id, eos_id = world().tokenizer.mask_id, world().tokenizer.eos_id
+    right: dict[str, list[bool]] = {}
+    nats: dict[str, list[float]] = {}
+    for ids, gap in asked:
+        shown = [*ids[:gap], mask_id, *ids[gap + 1 :]]
+        beliefs = {
+            "exact_left": torch.tensor(world().next_token_distribution(ids[:gap])),
+            "decoder": decoder(torch.tensor([ids[:gap]])).logits[0, -1].softmax(dim=0),
+            "encoder": encoder(torch.tensor([shown])).logits[0, gap].softmax(dim=0),
+            "exact_both": torch.tensor(world("passages").masked_posterior(ids, {gap})[gap]),
+            "encoder_left": encoder(torch.tensor([[*ids[:gap], mask_id, eos_id]]))
+            .logits[0, gap]
+            .softmax(dim=0),
+        }
+        for name, belief in beliefs.items():
+            right.setdefault(name, []).append(int(belief.argmax()) == ids[gap])
+            nats.setdefault(name, []).append(-float(belief[ids[gap]].log()))
+        right.setdefault("rescored", []).append(
+            fill_by_rescoring(decoder, ids[:-1], gap) == ids[gap]
+        )
+    order = {"exact_left": 0, "decoder": 1, "rescored": 1 + CANDIDATES, "encoder": 1, "exact_both": 0}
+    fillers = [
+        Filler(
+            name, float(np.mean(right[name])), standard_error(right[name]),
+            float(np.mean(nats[name])) if name in nats else float("nan"), passes,
+        )
+        for name, passes in order.items()
+    ]  # fmt: skip
+    left = {"floor": "exact_left", "decoder": "decoder", "encoder": "encoder_left"}
+    return fillers, {who: float(np.mean(nats[name])) for who, name in left.items()}
+
+
+def write(texts: list[list[int]], rng: torch.Generator) -> list[Writer]:
+    """Four writers, each as many texts, of the lengths and languages of `texts`."""
+    decoder, encoder = load("world-decoder").model, load("world-encoder").model
+    writers: list[tuple[str, Transformer, Write]] = [
+        ("decoder", decoder, write_forward),
+        ("append", encoder, write_by_appending),
+        ("once", encoder, write_at_once),
+        ("left", encoder, write_gap_by_gap),
+    ]
+    found = []
+    for name, model, by in writers:
+        told = [by(model, text, rng) for text in texts]
+        corpus = "stories" if name == "decoder" else "passages"
+        possible = [world(corpus).sequence_nats(ids) is not None for ids in told]
+        example = world().tokenizer.decode(told[0])
+        found.append(Writer(name, float(np.mean(possible)), standard_error(possible), example))
+    return found
+
+
+def is_translation(number: int) -> bool:
+    """Would the world tell what the translator writes for this held-out pair?"""
+    pair = held_out().pairs[number]
+    written = translate(load("world-translator").model, pair)
+    return world().translation_nats(pair.source, [*pair.target[:2], *written]) is not None
+
+
+def standard_error(right: list[bool]) -> float:
+    """Of a share, over independent trials."""
+    share = float(np.mean(right))
+    return float(np.sqrt(share * (1 - share) / len(right)))
