@@ -41,11 +41,12 @@ def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
 # What a learner should have seen before: earlier labs, named where one builds on them directly.
 NEEDS: dict[str, tuple[str, ...]] = {
     "attention": ("dataflow",),
+    "families": ("dataflow", "attention"),
     "training": ("dataflow", "attention"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
-    _chapter(1, "transformer", "account_tree", "dataflow", "attention", "training"),
+    _chapter(1, "transformer", "account_tree", "dataflow", "attention", "families", "training"),
     _chapter(2, "pretraining", "school"),
     _chapter(3, "alignment", "tune"),
     _chapter(4, "inference", "speed"),

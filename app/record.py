@@ -14,7 +14,7 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train, families_alignment
+from labcore.architecture import build_train, families_alignment, families_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ ENTRIES: tuple[Entry, ...] = (
         "families", "study",
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
     ),
+    Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def panel(
 ) -> None:  # fmt: skip
     """Buttons and picture for `run(config)`; `draw(None)` pictures the time before any run."""
     watcher = st.session_state.setdefault("watcher", uuid4().hex)
-    slot = f"{lab}.job"
+    slot = f"{lab}.job.{run.__name__}"  # a lab with several experiments has a run for each
     job = _current(slot, run, config)
     view = job.snapshot(watcher) if job else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"{lab}-buttons"):
@@ -35,7 +35,7 @@ def panel(
             on_click=_start, args=(slot, job, run, config, watcher),
         )  # fmt: skip
         if view and view.live:
-            _controls(lab, words, job, view, watcher)
+            _controls(lab, slot, words, job, view, watcher)
     live = bool(view and view.live)
 
     @st.fragment(run_every=LOOK_AGAIN_SECONDS if live else None)
@@ -71,7 +71,9 @@ def _start(
     st.session_state[slot] = jobs.manager().submit(run, config, watcher, again=True)
 
 
-def _controls(lab: str, words: Words, job: Job, view: JobView, watcher: str) -> None:
+def _controls(
+    lab: str, slot: str, words: Words, job: Job, view: JobView, watcher: str
+) -> None:
     paused = view.state == "paused"
     st.button(
         words("job.resume" if paused else "job.pause"), key=f"{lab}.pause",
@@ -81,7 +83,7 @@ def _controls(lab: str, words: Words, job: Job, view: JobView, watcher: str) -> 
     )  # fmt: skip
     st.button(
         words("job.stop"), key=f"{lab}.stop", icon=":material/stop:",
-        on_click=_stop, args=(f"{lab}.job", job, watcher),
+        on_click=_stop, args=(slot, job, watcher),
     )  # fmt: skip
     if view.watchers > 1:
         st.caption(words("job.shared"))

@@ -7,7 +7,7 @@ the automaton that tells them: no taste is involved.
 Axes: V vocabulary, C candidates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.cross_alignment import held_out, translate
 from labcore.errors import LabInputError
+from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.text.world import stories
 from labcore.zoo import load
@@ -31,13 +32,15 @@ Write = Callable[[Transformer, list[int], torch.Generator], list[int]]
 class TasksConfig:
     passages: int = 200
     gaps: int = 2  # in each passage, one at a time
-    texts: int = 60  # written by each writer, and translated
+    texts: int = 40  # written by each writer, and translated
     seed: int = 5
 
     def __post_init__(self):
         for name, low, high in (("passages", 1, 400), ("gaps", 1, 4), ("texts", 1, 90)):
             if not low <= getattr(self, name) <= high:
                 raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        if self.texts > self.passages:
+            raise LabInputError("texts", self.texts, "at_most", limit=self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Filler:
     accuracy: float  # share of gaps whose likeliest token is the true one
     standard_error: float
     nats: float  # −ln p of the true token; NaN where no probability over all tokens comes out
-    passes: int  # through the model for each gap
+    texts: int  # that the model reads for each gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +138,56 @@ def draw(logits: Tensor, rng: torch.Generator) -> int:
     return int(torch.multinomial(logits.softmax(dim=-1), 1, generator=rng))
 
 
+WRITERS: tuple[tuple[str, str, Write], ...] = (
+    ("decoder", "world-decoder", write_forward),
+    ("append", "world-encoder", write_by_appending),
+    ("once", "world-encoder", write_at_once),
+    ("left", "world-encoder", write_gap_by_gap),
+)
+# Readers of a gap, and how many texts the model must read for each; the automaton needs none.
+FILLERS = {"exact_left": 0, "decoder": 1, "rescored": 1 + CANDIDATES, "encoder": 1, "exact_both": 0}
+NEXT = {"floor": "exact_left", "decoder": "decoder", "encoder": "encoder_left"}
+
+
 # ----- the run
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    share: float  # of the run done, 0 to 1
+
+
 def run(config: TasksConfig) -> TasksResult:
+    return drain(measure(config))
+
+
+def measure(config: TasksConfig) -> Generator[Progress, None, TasksResult]:
+    """Fill, write, translate; one event per text."""
     rng = torch.Generator().manual_seed(config.seed)
     texts = openings(config.passages, config.seed)
     asked = [(ids, gap) for ids in texts for gap in some_gaps(ids, config.gaps, rng)]
-    fillers, next_nats = fill(asked)
-    translated = [is_translation(number) for number in range(config.texts)]
+    steps = len(asked) / config.gaps + config.texts * (len(WRITERS) + 1)
+    done, guesses, told, translated = 0, [], {name: [] for name, _, _ in WRITERS}, []
+    for number, (ids, gap) in enumerate(asked, start=1):
+        guesses.append(fill(ids, gap))
+        if number % config.gaps == 0:
+            yield Progress((done := done + 1) / steps)
+    for name, model, by in WRITERS:
+        for text in texts[: config.texts]:
+            told[name].append(by(load(model).model, text, rng))
+            yield Progress((done := done + 1) / steps)
+    for number in range(config.texts):
+        translated.append(is_translation(number))
+        yield Progress((done := done + 1) / steps)
     return TasksResult(
-        gaps=len(asked),
+        gaps=len(guesses),
         texts=config.texts,
-        fillers=fillers,
-        writers=write(texts[: config.texts], rng),
-        next_nats=next_nats,
+        fillers=[judged(name, texts, guesses) for name, texts in FILLERS.items()],
+        writers=[judged_writer(name, ids) for name, ids in told.items()],
+        next_nats={
+            who: float(np.mean([guess.nats[name] for guess in guesses]))
+            for who, name in NEXT.items()
+        },
         translated=float(np.mean(translated)),
         translated_error=standard_error(translated),
     )
@@ -168,59 +206,49 @@ def some_gaps(ids: list[int], count: int, rng: torch.Generator) -> list[int]:
     return places.tolist()
 
 
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """What several readers say of one gap."""
+
+    right: dict[str, bool]  # was the likeliest token the true one?
+    nats: dict[str, float]  # −ln p of the true one
+
+
 @torch.no_grad()
-def fill(asked: list[tuple[list[int], int]]) -> tuple[list[Filler], dict[str, float]]:
-    """Five readers fill the same gaps."""
+def fill(ids: list[int], gap: int) -> Guesses:
+    """All readers fill the same gap."""
     decoder, encoder = load("world-decoder").model, load("world-encoder").model
     mask_id, eos_id = world().tokenizer.mask_id, world().tokenizer.eos_id
-    right: dict[str, list[bool]] = {}
-    nats: dict[str, list[float]] = {}
-    for ids, gap in asked:
-        shown = [*ids[:gap], mask_id, *ids[gap + 1 :]]
-        beliefs = {
-            "exact_left": torch.tensor(world().next_token_distribution(ids[:gap])),
-            "decoder": decoder(torch.tensor([ids[:gap]])).logits[0, -1].softmax(dim=0),
-            "encoder": encoder(torch.tensor([shown])).logits[0, gap].softmax(dim=0),
-            "exact_both": torch.tensor(world("passages").masked_posterior(ids, {gap})[gap]),
-            "encoder_left": encoder(torch.tensor([[*ids[:gap], mask_id, eos_id]]))
-            .logits[0, gap]
-            .softmax(dim=0),
-        }
-        for name, belief in beliefs.items():
-            right.setdefault(name, []).append(int(belief.argmax()) == ids[gap])
-            nats.setdefault(name, []).append(-float(belief[ids[gap]].log()))
-        right.setdefault("rescored", []).append(
-            fill_by_rescoring(decoder, ids[:-1], gap) == ids[gap]
-        )
-    order = {"exact_left": 0, "decoder": 1, "rescored": 1 + CANDIDATES, "encoder": 1, "exact_both": 0}
-    fillers = [
-        Filler(
-            name, float(np.mean(right[name])), standard_error(right[name]),
-            float(np.mean(nats[name])) if name in nats else float("nan"), passes,
-        )
-        for name, passes in order.items()
-    ]  # fmt: skip
-    left = {"floor": "exact_left", "decoder": "decoder", "encoder": "encoder_left"}
-    return fillers, {who: float(np.mean(nats[name])) for who, name in left.items()}
+    left, right = ids[:gap], ids[gap + 1 :]
+    logits = {
+        "decoder": decoder(torch.tensor([left])).logits[0, -1],
+        "encoder": encoder(torch.tensor([[*left, mask_id, *right]])).logits[0, gap],
+        "encoder_left": encoder(torch.tensor([[*left, mask_id, eos_id]])).logits[0, gap],
+    }
+    beliefs = {name: scores.softmax(dim=0) for name, scores in logits.items()} | {
+        "exact_left": torch.tensor(world().next_token_distribution(left)),
+        "exact_both": torch.tensor(world("passages").masked_posterior(ids, {gap})[gap]),
+    }
+    guesses = {name: int(belief.argmax()) for name, belief in beliefs.items()}
+    guesses["rescored"] = fill_by_rescoring(decoder, ids[:-1], gap)
+    return Guesses(
+        {name: guess == ids[gap] for name, guess in guesses.items()},
+        {name: -float(belief[ids[gap]].log()) for name, belief in beliefs.items()},
+    )
 
 
-def write(texts: list[list[int]], rng: torch.Generator) -> list[Writer]:
-    """Four writers, each as many texts, of the lengths and languages of `texts`."""
-    decoder, encoder = load("world-decoder").model, load("world-encoder").model
-    writers: list[tuple[str, Transformer, Write]] = [
-        ("decoder", decoder, write_forward),
-        ("append", encoder, write_by_appending),
-        ("once", encoder, write_at_once),
-        ("left", encoder, write_gap_by_gap),
-    ]
-    found = []
-    for name, model, by in writers:
-        told = [by(model, text, rng) for text in texts]
-        corpus = "stories" if name == "decoder" else "passages"
-        possible = [world(corpus).sequence_nats(ids) is not None for ids in told]
-        example = world().tokenizer.decode(told[0])
-        found.append(Writer(name, float(np.mean(possible)), standard_error(possible), example))
-    return found
+def judged(name: str, texts: int, guesses: list[Guesses]) -> Filler:
+    right = [guess.right[name] for guess in guesses]
+    nats = [guess.nats.get(name, float("nan")) for guess in guesses]
+    return Filler(name, float(np.mean(right)), standard_error(right), float(np.mean(nats)), texts)
+
+
+def judged_writer(name: str, told: list[list[int]]) -> Writer:
+    """The share of texts that the world could tell: a beginning of a story, or a whole passage."""
+    corpus = "stories" if name == "decoder" else "passages"
+    possible = [world(corpus).sequence_nats(ids) is not None for ids in told]
+    example = world().tokenizer.decode(told[0])
+    return Writer(name, float(np.mean(possible)), standard_error(possible), example)
 
 
 def is_translation(number: int) -> bool:

@@ -25,7 +25,7 @@ from labcore.zoo import load
 MOST_TOKENS = 36  # of the text itself
 MOST_CHARACTERS = 800
 MOST_WRITTEN = 40
-CANDIDATES = 8  # tokens that the picture of one question compares
+CANDIDATES = 6  # tokens that the picture of one question compares
 UNKNOWN = math.nan  # the exact answer to a question about a text that the world never tells
 
 
