@@ -33,7 +33,7 @@ def losses(
     figure = curve(
         series, x_title=text("axis.step"), y_title=text("axis.nats"), log_y=True,
         floor=(floors.own, text("series.floor", nats=f"{floors.own:.2f}")),
-        x_range=(0, max(last, steps)), y_range=(0.08, None),
+        x_range=(0, max(last, steps)), y_range=(0.05, None),
         alt=text(
             "alt.losses", own=f"{study.validation_nats['own'][:, -1].mean():.2f}",
             shuffled=f"{study.validation_nats['shuffled'][:, -1].mean():.2f}",

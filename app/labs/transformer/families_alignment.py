@@ -144,11 +144,11 @@ def draw_beside(
 ) -> None:
     """The grammar's answer, the attention's, and that of hiding each source token in turn."""
     st.subheader(page.text("beside.title"), anchor=False)
+    what = page.choice("beside", ("truth", "need"), "truth")
     left, right = st.columns(2)
     with left:
         page.figure(charts.beside(reading, "attention", page.text), source, "attention")
     with right:
-        what = page.choice("beside", ("truth", "need"), "truth")
         page.figure(charts.beside(reading, what, page.text), source, what)
     page.figure(charts.head_table(alignment, page.text), source, "head_table")
 

@@ -24,7 +24,9 @@ def draw(page: LabPage) -> None:
         token = pick_token(page, result)
     if result.dropped_tokens:
         page.caption("cut", most=lab.MOST_TOKENS, dropped=result.dropped_tokens)
-    guess = page.predict("window", options=("2", "4", "8", "all"))
+    guess = None
+    if config.shape == "causal":
+        guess = page.predict("window", options=("2", "4", "8", "all"))
     left, right = st.columns(2)
     with left:
         page.figure(charts.mask_map(result, page.text), ANALYTIC, "mask")
@@ -33,7 +35,7 @@ def draw(page: LabPage) -> None:
     say_agreement(page, result)
     say_reach(page, result, layer, token)
     page.figure(charts.cone(result, token, page.text), COMPUTED, "cone")
-    if config.window == ASKED_WINDOW and config.shape == "causal":
+    if config.window == ASKED_WINDOW:
         page.reveal(guess, how_far(result))
     if config.shape != "encoder_decoder":
         draw_padding(page, config)
