@@ -71,9 +71,7 @@ def _start(
     st.session_state[slot] = jobs.manager().submit(run, config, watcher, again=True)
 
 
-def _controls(
-    lab: str, slot: str, words: Words, job: Job, view: JobView, watcher: str
-) -> None:
+def _controls(lab: str, slot: str, words: Words, job: Job, view: JobView, watcher: str) -> None:
     paused = view.state == "paused"
     st.button(
         words("job.resume" if paused else "job.pause"), key=f"{lab}.pause",

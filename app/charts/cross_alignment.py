@@ -17,20 +17,18 @@ from labcore.architecture.families_alignment import AlignmentResult, Floors, Loo
 ROLES = {"own": "changed", "shuffled": "rejected"}
 
 
-def losses(
-    study: Study, floors: Floors, looks: Sequence[Look], steps: int, text: Words
-) -> Figure:
+def losses(study: Study, floors: Floors, looks: Sequence[Look], steps: int, text: Words) -> Figure:
     """Held-out loss of the recorded runs, own and shuffled, and of the live one, over both floors."""
     last = float(study.steps[-1])
     series = [
-        *_recorded(study, study.validation_nats, text),
+        *_recorded(study.validation_nats, text, study.steps),
         Series(
             text("series.alone", nats=f"{floors.alone:.2f}"), [0, last], [floors.alone] * 2,
             "floor", dashed=True,
         ),
         *_live(looks, lambda look: look.validation_nats, text),
     ]  # fmt: skip
-    figure = curve(
+    return curve(
         series, x_title=text("axis.step"), y_title=text("axis.nats"), log_y=True,
         floor=(floors.own, text("series.floor", nats=f"{floors.own:.2f}")),
         x_range=(0, max(last, steps)), y_range=(0.05, None),
@@ -39,7 +37,6 @@ def losses(
             shuffled=f"{study.validation_nats['shuffled'][:, -1].mean():.2f}",
         ),
     )  # fmt: skip
-    return _short_legend(figure, study, text)
 
 
 def found(
@@ -53,8 +50,8 @@ def found(
         alignment = look.alignment
         return alignment.joint_hits[-1] if measure == "hits" else alignment.mass[-1].mean()
 
-    series = [*_recorded(study, recorded, text), *_live(looks, of_look, text)]
-    figure = curve(
+    series = [*_recorded(recorded, text, study.steps), *_live(looks, of_look, text)]
+    return curve(
         series, x_title=text("axis.step"), y_title=text(f"axis.{measure}"),
         floor=(chance, text("series.chance", share=f"{chance:.2f}")),
         x_range=(0, max(last, steps)), y_range=(0, 1),
@@ -63,39 +60,25 @@ def found(
             shuffled=f"{recorded['shuffled'][:, -1].mean():.2f}",
         ),
     )  # fmt: skip
-    return _short_legend(figure, study, text)
 
 
-def _recorded(study: Study, values: dict[str, np.ndarray], text: Words) -> list[Series]:
+def _recorded(values: dict[str, np.ndarray], text: Words, steps: np.ndarray) -> list[Series]:
+    """The mean over seeds, and the lowest and highest as a band.  each (R, M)"""
     return [
-        Series(_name(sources, seed, text), study.steps, row, ROLES[sources], dashed=seed > 0)
+        Series(
+            text(f"series.{sources}", runs=len(rows)), steps, rows.mean(axis=0), ROLES[sources],
+            spread=(rows.min(axis=0), rows.max(axis=0)),
+        )
         for sources, rows in values.items()
-        for seed, row in enumerate(rows)
-    ]
-
-
-def _name(sources: str, seed: int, text: Words) -> str:
-    return text(f"series.{sources}", run=seed + 1)
+    ]  # fmt: skip
 
 
 def _live(looks: Sequence[Look], measure, text: Words) -> list[Series]:
     """The run of today, once it has been looked at."""
     if not looks:
         return []
-    steps = [look.step for look in looks]
-    return [Series(text("series.live"), steps, [measure(look) for look in looks], "chosen", points=True)]  # fmt: skip
-
-
-def _short_legend(figure: Figure, study: Study, text: Words) -> Figure:
-    """One entry for the runs that differ in their seed alone."""
-    again = {
-        _name(sources, seed, text)
-        for sources, rows in study.hits.items()
-        for seed in range(1, len(rows))
-    }
-    legend = figure.spec["legend"]
-    legend["data"] = [name for name in legend["data"] if name not in again]
-    return figure
+    steps, values = [look.step for look in looks], [measure(look) for look in looks]
+    return [Series(text("series.live"), steps, values, "chosen", points=True)]
 
 
 def walk(result: AlignmentResult, layer: int, text: Words) -> Figure:

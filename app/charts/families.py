@@ -15,7 +15,6 @@ from labcore.architecture.families_masks import NOTHING, MasksResult, PaddingRes
 from labcore.architecture.families_tasks import TasksResult
 from labcore.architecture.families_text import TextResult
 
-
 # Masks.
 
 
@@ -161,7 +160,9 @@ def means(result: TextResult, text: Words) -> Figure:
         "encoder": (result.encoder.mean_nats, result.encoder_exact.mean_nats),
         "translator": (result.translation.nats.mean(), result.translation.floor.mean()),
     }
-    measured, floors = (np.array(column, np.float64) for column in zip(*pairs.values(), strict=True))
+    measured, floors = (
+        np.array(column, np.float64) for column in zip(*pairs.values(), strict=True)
+    )
     parts = [(text("means.model"), measured, "changed")]
     if np.isfinite(floors).any():
         parts.append((text("means.floor"), np.nan_to_num(floors), "floor"))

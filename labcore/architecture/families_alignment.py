@@ -226,7 +226,9 @@ class Study:
 
     steps: np.ndarray  # (M,)
     validation_nats: dict[str, np.ndarray]  # {"own": (R, M), "shuffled": (R, M)}
-    mass: dict[str, np.ndarray]  # (R, M) attention on true sources, mean over the last layer's heads
+    mass: dict[
+        str, np.ndarray
+    ]  # (R, M) attention on true sources, mean over the last layer's heads
     hits: dict[str, np.ndarray]  # (R, M) words found by the mean of the last layer's heads
     first: AlignmentResult  # the first seed with its own sources, to walk back through
     seconds: float  # of all runs

@@ -69,7 +69,9 @@ class MasksResult:
     source_tokens: int  # of the T, those that an encoder reads; 0 without a second stack
     allowed: np.ndarray  # (T, T) bool: row may look at column
     reach: np.ndarray  # (L, T, T) bool: after l + 1 layers column may have come to row
-    change: np.ndarray  # (L, T, T) float32: how far row's vector moves when column is swapped, a share
+    change: (
+        np.ndarray
+    )  # (L, T, T) float32: how far row's vector moves when column is swapped, a share
     agreeing: int  # of L·T·T cells: reached exactly where something moved
     dropped_tokens: int  # of both texts, beyond MOST_TOKENS each
 
@@ -193,7 +195,9 @@ def read_pair(config: MasksConfig, loaded: LoadedModel, model: Transformer) -> M
     source = encode_with_masks(config.first[:MOST_CHARACTERS].strip(), tokenizer)
     target = encode_with_masks(config.second[:MOST_CHARACTERS].strip(), tokenizer)
     rooms = MOST_TOKENS - len(begin) - len(end), MOST_TOKENS - len(start)
-    dropped = sum(max(0, len(ids) - room) for ids, room in zip((source, target), rooms, strict=True))
+    dropped = sum(
+        max(0, len(ids) - room) for ids, room in zip((source, target), rooms, strict=True)
+    )
     source = torch.tensor([*begin, *source[: rooms[0]], *end])
     target = torch.tensor([*start, *target[: rooms[1]]])
     tokens, read = torch.cat([source, target]), len(source)
@@ -226,7 +230,7 @@ def joint_mask(source: int, target: int) -> Tensor:
 
 
 def joint_reach(allowed: Tensor, source: int, layers: int) -> Tensor:
-    """As `reach`, but each layer of the decoder reads what the encoder's last layer has made of the source."""
+    """As `reach`; each layer of the decoder reads what the encoder's last has made of the source."""
     reached = reach(allowed, layers)
     encoded = reached[-1, :source, :source].float()
     through = (allowed[source:, :source].float() @ encoded) > 0

@@ -70,7 +70,9 @@ class TasksResult:
     texts: int
     fillers: list[Filler]
     writers: list[Writer]
-    next_nats: dict[str, float]  # the token at the gap from the left side alone: floor, decoder, encoder
+    next_nats: dict[
+        str, float
+    ]  # the token at the gap from the left side alone: floor, decoder, encoder
     translated: float  # share of the translator's translations that the world allows
     translated_error: float  # standard error
 

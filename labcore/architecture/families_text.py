@@ -32,6 +32,7 @@ UNKNOWN = math.nan  # the exact answer to a question about a text that the world
 @dataclass(frozen=True, slots=True)
 class TextConfig:
     text: str = FIRST
+    source: str = ""  # what the translator reads, which knows English only; empty: the same text
 
     def __post_init__(self):
         if not self.text.strip():
@@ -67,13 +68,17 @@ class TextResult:
     language: str
     labels: list[str]  # (T,) `<|bos|> <|en|> … <|eos|>`
     asked: list[int]  # (N,) positions of the text's own tokens
-    candidates: list[list[str]]  # (N, CANDIDATES) likely answers, the likeliest for any reader first
+    candidates: list[
+        list[str]
+    ]  # (N, CANDIDATES) likely answers, the likeliest for any reader first
     decoder: Answers
     decoder_exact: Answers  # given the left side
     encoder: Answers
     encoder_exact: Answers  # given both sides
     translation: Translation
-    maps: dict[str, np.ndarray]  # "decoder" (L, T, T), "encoder" (L, T, T), "cross" (L, T', S): mean of heads
+    maps: dict[
+        str, np.ndarray
+    ]  # "decoder" (L, T, T), "encoder" (L, T, T), "cross" (L, T', S): mean of heads
     dropped_tokens: int
 
 
@@ -114,7 +119,8 @@ def run(config: TextConfig) -> TextResult:
     ]  # each (N, V)
     likely = likeliest(beliefs)
     answers = [answers_of(belief, [ids[place] for place in asked], likely) for belief in beliefs]
-    translation, cross = translate(words[:MOST_TOKENS])
+    source = tokenizer.encode(config.source[:MOST_CHARACTERS].strip()) or words
+    translation, cross = translate(source[:MOST_TOKENS])
     return TextResult(
         language,
         [tokenizer.label(token) for token in ids],

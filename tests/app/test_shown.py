@@ -12,8 +12,25 @@ from tests.app.conftest import press
 
 MOST_LINES = 60  # what fits on a screen and a half
 
-PREPARE = {"training": lambda app: press(app, "training.run")}
-QUICK = {"training": {"steps": "50", "hidden_size": "16", "batch_size": "4"}}
+
+def every_part_of_families(app):
+    for part, more in (("text", {}), ("tasks", {}), ("alignment", {"whose": "bundled"})):
+        app.query_params.update({"part": part, **more})
+        app = app.run()
+        assert not app.exception
+        if part == "tasks":
+            app = press(app, "families.run")
+    return app
+
+
+PREPARE = {
+    "training": lambda app: press(app, "training.run"),
+    "families": every_part_of_families,
+}
+QUICK = {
+    "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
+    "families": {"passages": "20"},
+}
 
 
 @pytest.mark.parametrize("lab", list(catalog.LABS))

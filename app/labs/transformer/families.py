@@ -2,8 +2,9 @@
 
 from app.labs.transformer import families_alignment, families_masks, families_tasks, families_text
 from app.page import LabPage
-from labcore.architecture import cross_alignment, families_tasks as tasks
+from labcore.architecture import cross_alignment
 from labcore.architecture import families_masks as masks
+from labcore.architecture import families_tasks as tasks
 from labcore.architecture import families_text as one_text
 from labcore.model.attention import attention_mask
 

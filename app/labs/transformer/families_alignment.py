@@ -29,14 +29,16 @@ def knobs(page: LabPage) -> AlignmentConfig:
     with columns[0]:
         sources = page.choice("sources", lab.SOURCES, DEFAULT.sources)
     with columns[1]:
-        steps = page.slider("steps", 100, 1500, DEFAULT.steps, 50)
+        steps = page.slider("steps", 50, 1500, DEFAULT.steps, 50)
     with columns[2]:
         seed = page.number("seed", 0, 9999, DEFAULT.seed)
     with st.expander(page.text("more"), key="families-more"):
         left, right = st.columns(2)
         with left:
             layers = page.choice("num_layers", ("1", "2"), str(DEFAULT.num_layers), label=str)
-            heads = page.choice("num_heads", ("1", "2", "4", "8"), str(DEFAULT.num_heads), label=str)
+            heads = page.choice(
+                "num_heads", ("1", "2", "4", "8"), str(DEFAULT.num_heads), label=str
+            )
         with right:
             width = page.choice(
                 "hidden_size", ("32", "64", "96"), str(DEFAULT.hidden_size), label=str
@@ -50,9 +52,7 @@ def knobs(page: LabPage) -> AlignmentConfig:
     )  # fmt: skip
 
 
-def show(
-    page: LabPage, config: AlignmentConfig, view: JobView | None, guess: Guess | None
-) -> None:
+def show(page: LabPage, config: AlignmentConfig, view: JobView | None, guess: Guess | None) -> None:
     """The recorded runs, and over them the learner's own as far as it is."""
     recording = page.recording("study", Study)
     study, source = recording.result, recording.provenance

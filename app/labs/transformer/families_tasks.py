@@ -11,9 +11,19 @@ from app.provenance import MEASURED, Provenance
 from labcore.architecture import families_tasks as lab
 from labcore.architecture.families_tasks import TasksConfig, TasksResult
 
+SIZES = ("20", "50", "100", "200")
+TEXTS_SHARE = 5  # one text is written for so many passages with gaps
+DEFAULT = TasksConfig()
+
 
 def draw(page: LabPage) -> None:
-    config = TasksConfig(seed=page.number("tasks_seed", 0, 9999, TasksConfig().seed))
+    left, right = st.columns(2)
+    with left:
+        size = page.choice("passages", SIZES, str(DEFAULT.passages), style="slide", label=str)
+    with right:
+        seed = page.number("tasks_seed", 0, 9999, DEFAULT.seed)
+    passages = int(size)
+    config = TasksConfig(passages, texts=passages // TEXTS_SHARE, seed=seed)
     page.caption("tasks.about", passages=config.passages, texts=config.texts)
     guess = page.predict("write", options=("none", "tenth", "half", "most"))
     page.job(lab.measure, config, lambda view: show(page, config, view, guess))
@@ -26,7 +36,7 @@ def show(page: LabPage, config: TasksConfig, view: JobView | None, guess: Guess 
         draw_result(page, view.result, MEASURED, guess)
     elif view is None or not view.live:
         recording = page.recording("tasks", TasksResult)
-        page.caption("job.recorded" if config == TasksConfig() else "press_run")
+        page.caption("job.recorded" if config == DEFAULT else "press_run")
         draw_result(page, recording.result, recording.provenance, guess)
 
 

@@ -7,13 +7,17 @@ from app.page import LabPage
 from app.provenance import COMPUTED
 from labcore.architecture import families_text as lab
 from labcore.architecture.families_text import TextConfig, TextResult
+from labcore.architecture.prompt import language_of
 
 
 def draw(page: LabPage) -> None:
     text = page.text_area("text", page.text("default.text"), lab.MOST_CHARACTERS)
+    source = ""
+    if language_of(text) == "zh":
+        source = page.text_area("english", page.text("default.english"), lab.MOST_CHARACTERS)
     for name in ("world-decoder", "world-encoder", "world-translator"):
         page.model(name)
-    config = TextConfig(text)
+    config = TextConfig(text, source)
     result = page.run(lab.run, config)
     if result.dropped_tokens:
         page.caption("cut.text", most=lab.MOST_TOKENS, dropped=result.dropped_tokens)
@@ -59,8 +63,6 @@ def draw_translation(page: LabPage, result: TextResult) -> None:
         page.caption("translation.possible")
     elif translation.known_source:
         page.caption("translation.wrong")
-    elif result.language == "zh":
-        page.caption("translation.chinese")
     else:
         page.caption("translation.unknown")
 
@@ -77,7 +79,7 @@ def draw_looks(page: LabPage, result: TextResult) -> None:
 def notebook(config: TextConfig) -> tuple[str, ...]:
     return (
         "from labcore.architecture import families_text as lab\n\n"
-        f"result = lab.run(lab.TextConfig({config.text!r}))\n"
+        f"result = lab.run(lab.{config!r})\n"
         "import pandas as pd\n\n"
         "pd.DataFrame(\n"
         '    {"token": [result.labels[i] for i in result.asked],\n'
