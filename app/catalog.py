@@ -40,18 +40,22 @@ def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
 
 # What a learner should have seen before: earlier labs, named where one builds on them directly.
 NEEDS: dict[str, tuple[str, ...]] = {
+    "by_hand": ("dataflow",),
     "attention": ("dataflow",),
     "families": ("dataflow", "attention"),
     "training": ("dataflow", "attention"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
-    _chapter(1, "transformer", "account_tree", "dataflow", "attention", "families", "training"),
+    _chapter(
+        1, "transformer", "account_tree",
+        "dataflow", "by_hand", "attention", "families", "training",
+    ),
     _chapter(2, "pretraining", "school"),
     _chapter(3, "alignment", "tune"),
     _chapter(4, "inference", "speed"),
     _chapter(5, "frontier", "rocket_launch"),
-)
+)  # fmt: skip
 
 LABS: dict[str, LabSpec] = {lab.id: lab for chapter in CHAPTERS for lab in chapter.labs}
 

@@ -129,6 +129,26 @@ class Controls:
             ),
         )  # fmt: skip
 
+    def kept(
+        self, knob: str, default: Any, parse: Callable[[str], Any], encode: Callable[[Any], str],
+        fit: Callable[[Any], Any] = lambda value: value,
+    ) -> Any:  # fmt: skip
+        """A value without a widget, turned in a figure by way of `set`; `fit` makes it one of today's
+        (a matrix of the present size)."""
+        slot = f"{self.lab}.{knob}"
+        if knob in self._incoming:
+            try:
+                st.session_state[slot] = parse(self._incoming.pop(knob))
+            except (ValueError, KeyError, OverflowError):
+                st.session_state[slot] = default
+                self.rejected.append(knob)
+        value = st.session_state[slot] = fit(st.session_state.get(slot, default))
+        return self._keep(knob, value, default, encode)
+
+    def fixed(self, knob: str) -> bool:
+        """Whether a link holds this knob where it is."""
+        return knob in self.locked or knob in self.hidden
+
     def set(self, knob: str, value: Any) -> None:
         """Turn a knob from code before it is drawn, as when the learner has clicked a head in a
         picture; a locked knob stays where it is."""

@@ -21,9 +21,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import theme
-from app.components import blueprint, canvas, cells
+from app.components import blueprint, canvas, cells, sheet
 
-Kind = Literal["plotly", "echarts", "canvas", "blueprint", "cells", "html"]
+Kind = Literal["plotly", "echarts", "canvas", "blueprint", "cells", "sheet", "html"]
 Selection = dict[str, Any]
 
 PLOTLY_CONFIG = {"displaylogo": False, "scrollZoom": False, "responsive": True}
@@ -100,6 +100,10 @@ def _draw_cells(figure: Figure, key: str) -> Selection | None:
     return cells.mount(figure.spec, key)
 
 
+def _draw_sheet(figure: Figure, key: str) -> Selection | None:
+    return sheet.mount(figure.spec, key)
+
+
 def _draw_html(figure: Figure, key: str) -> None:
     with st.container(key=key):
         st.iframe(figure.spec, height=figure.height, alt=figure.alt)
@@ -111,5 +115,6 @@ _DRAWERS: dict[Kind, Callable[[Figure, str], Selection | None]] = {
     "canvas": _draw_canvas,
     "blueprint": _draw_blueprint,
     "cells": _draw_cells,
+    "sheet": _draw_sheet,
     "html": _draw_html,
 }

@@ -14,7 +14,7 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train, families_alignment, families_tasks
+from labcore.architecture import build_train, causal_leak, families_alignment, families_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Entry:
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("training", "default", lambda: build_train.run(build_train.BuildTrainConfig()), 0),
+    Entry("by_hand", "leak", lambda: causal_leak.run(causal_leak.CausalLeakConfig(seeds=5)), 0),
     Entry(
         "families", "study",
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
