@@ -71,7 +71,7 @@ def matrix(walk: Walk, name: str, tokens: Sequence[str], fixed: bool, text: Text
         "rows": row_labels(name, height, tokens),
         "columns": list(tokens) if name in BY_TOKENS else counted(width),
         "raw": values.tolist() if edit else [],
-        "shown": [[arithmetic.shown(value) for value in row] for row in values],
+        "shown": [[short(value) for value in row] for row in values],
         "shares": np.where(np.isfinite(values), values / largest, 0.0).round(3).tolist(),
         "hidden": hidden.tolist(),
         "told": [[arithmetic.told(walk, name, i, j) for j in range(width)] for i in range(height)],
@@ -104,6 +104,19 @@ def row_labels(name: str, height: int, tokens: Sequence[str]) -> list[str]:
 
 def counted(count: int) -> list[str]:
     return [str(number + 1) for number in range(count)]
+
+
+def short(value: float) -> str:
+    """A number as a narrow cell shows it: three decimals below 1, unless only smaller ones count.
+
+    >>> short(0.0056712), short(1.2345), short(0.00012)
+    ('0.006', '1.23', '0.0001')
+    """
+    if 0.001 <= abs(value) < 1:
+        return f"{value:.3f}".rstrip("0").replace("-", "−").rstrip(".")
+    if 1e-9 <= abs(value) < 0.001:
+        return f"{value:.1g}".replace("-", "−")
+    return arithmetic.shown(value)
 
 
 def numbers(walk: Walk, tokens: Sequence[str], text: Text) -> pd.DataFrame:

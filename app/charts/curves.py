@@ -69,7 +69,7 @@ def curve(
     option: dict[str, Any] = {
         "animation": False,
         "grid": {"left": 8, "right": 16, "top": 52, "bottom": 28, "containLabel": True},
-        "legend": {"top": 0, "data": [one.name for one in series]},
+        "legend": {"top": 0, "type": "scroll", "data": [one.name for one in series]},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.4g", "confine": True},
         "xAxis": _axis(x_title, log_x, x_range) | {"nameLocation": "middle", "nameGap": 26},
         "yAxis": [_axis(y_title, log_y, y_range) | _ALIGNED["left"]],

@@ -30,6 +30,7 @@ def against_width(result: ScoreScaleResult, measure: str, keys: int, text: Text)
     floor = None if even is None else (even, text("series.even", value=f"{even:.3g}"))
     return curve(
         series, x_title=text("axis.width"), y_title=text(f"axis.{measure}"), log_x=True,
+        x_range=(10, 2000),
         log_y=measure in LOG, floor=floor, height=380,
         alt=text(
             f"alt.{measure}", low=f"{found['none'][:, 0].mean():.3g}",
@@ -51,6 +52,6 @@ def one_query(result: ScoreScaleResult, width: int, text: Text) -> Figure:
     ]  # fmt: skip
     tops = {scale: f"{result.weights[scale][at][0]:.2f}" for scale in ("none", "sqrt_d")}
     return curve(
-        series, x_title=text("axis.rank"), y_title=text("axis.weight"), y_range=(0, None),
-        alt=text("alt.one", width=width, **tops), height=280,
+        series, x_title=text("axis.rank"), y_title=text("axis.weight"), x_range=(1, keys),
+        y_range=(0, None), alt=text("alt.one", width=width, **tops), height=280,
     )  # fmt: skip

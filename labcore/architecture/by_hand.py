@@ -19,7 +19,7 @@ Rows = tuple[tuple[float, ...], ...]  # a small matrix that can be a cache's key
 SCALES = ("sqrt_d", "none", "d")
 MASKS = ("causal", "none", "after")  # "after": a common slip, weights set to 0 after the softmax
 MOST_TOKENS, MOST_WIDTH = 6, 6
-LARGEST = 99.0  # of a number that a learner types
+LARGEST = 99  # of a number that a learner types
 DIGITS = 6  # significant, of a number in a link
 NUDGE = 1e-4
 

@@ -2,6 +2,8 @@
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const sheets = new WeakMap();
+const COMPLAINT_MS = 5000; // a refusal stays readable while the keyboard moves on
+const ANSWER_MS = 3000; // until then an answer to an earlier edit does not undo a later one
 let edits = 0;
 
 function make(tag, className, text) {
@@ -13,12 +15,16 @@ function make(tag, className, text) {
 
 // A number as people type it, a typeset minus and a decimal comma included; NaN for anything else.
 function numberOf(text) {
-  const plain = text.trim().replace("−", "-").replace(",", ".");
+  const plain = text.trim().replaceAll("−", "-").replace(",", ".");
   return plain === "" ? NaN : Number(plain);
 }
 
+function typeset(number) {
+  return String(number).replace("-", "−");
+}
+
 function createSheet(root) {
-  const state = { data: null, matrices: new Map(), pinned: null };
+  const state = { data: null, matrices: new Map(), pinned: null, complained: -COMPLAINT_MS };
 
   // Reading a cell.
 
@@ -41,6 +47,16 @@ function createSheet(root) {
     });
     const lines = matrix.data.told[row][column].split("\n");
     matrix.stage.readout.replaceChildren(...lines.map((line) => make("div", "", line)));
+    if (performance.now() - state.complained < COMPLAINT_MS) complain(matrix);
+  }
+
+  function complain(matrix) {
+    matrix.stage.readout.replaceChildren(make("strong", "", state.data.words.bad));
+  }
+
+  function refuse(matrix) {
+    state.complained = performance.now();
+    complain(matrix);
   }
 
   function rest() {
@@ -62,13 +78,26 @@ function createSheet(root) {
     const matrix = state.matrices.get(id);
     const value = numberOf(input.value);
     if (!(Math.abs(value) <= state.data.largest)) {
-      input.value = matrix.raw[row][column];
-      matrix.stage.readout.replaceChildren(make("strong", "", state.data.words.bad));
-      return;
+      input.value = typeset(matrix.raw[row][column]);
+      return refuse(matrix);
     }
+    state.complained = -COMPLAINT_MS;
     if (value === matrix.raw[row][column]) return;
     matrix.raw[row][column] = value;
-    state.report({ matrix: id, values: matrix.raw });
+    send(id, matrix);
+  }
+
+  function send(id, matrix) {
+    matrix.sent = { values: JSON.stringify(matrix.raw), at: performance.now() };
+    state.report({ matrix: id, values: matrix.raw.map((line) => [...line]) });
+  }
+
+  // Who types fast is ahead of the answers: what they have just typed stays.
+  function isAhead(matrix, fresh) {
+    const waits = matrix.sent && performance.now() - matrix.sent.at < ANSWER_MS;
+    if (waits && JSON.stringify(fresh.raw) !== matrix.sent.values) return true;
+    matrix.sent = null;
+    return false;
   }
 
   // A block copied from a spreadsheet fills the cells from here on.
@@ -85,8 +114,8 @@ function createSheet(root) {
     );
     if (raw.flat().every((value) => Math.abs(value) <= state.data.largest)) {
       matrix.raw = raw;
-      state.report({ matrix: id, values: raw });
-    } else matrix.stage.readout.replaceChildren(make("strong", "", state.data.words.bad));
+      send(id, matrix);
+    } else refuse(matrix);
   }
 
   // Building, once for every shape; then filling.
@@ -103,7 +132,11 @@ function createSheet(root) {
         pin(id, row, column);
         input.select();
       });
-      input.addEventListener("change", () => commit(id, row, column, input));
+      input.addEventListener("input", () => (input.dataset.typed = "yes"));
+      input.addEventListener("change", () => {
+        delete input.dataset.typed;
+        commit(id, row, column, input);
+      });
       input.addEventListener("paste", (event) => paste(event, id, row, column));
       cell.append(input);
     } else {
@@ -156,7 +189,7 @@ function createSheet(root) {
     const scroller = make("div", "scroller");
     scroller.append(table);
     card.append(caption, scroller);
-    state.matrices.set(data.id, { data, cells, sums, stage, raw: null });
+    state.matrices.set(data.id, { data, cells, sums, stage, raw: null, sent: null });
     return card;
   }
 
@@ -183,13 +216,15 @@ function createSheet(root) {
       for (const fresh of stage.matrices) {
         const matrix = state.matrices.get(fresh.id);
         matrix.data = fresh;
-        matrix.raw = fresh.raw.map((line) => [...line]);
+        const ahead = isAhead(matrix, fresh);
+        if (!ahead) matrix.raw = fresh.raw.map((line) => [...line]);
         matrix.cells.forEach((line, r) =>
           line.forEach((cell, c) => {
             const input = cell.querySelector("input");
             if (!input) cell.textContent = fresh.shown[r][c];
             else {
-              if (input !== inner || numberOf(input.value) !== fresh.raw[r][c]) input.value = fresh.raw[r][c];
+              const typing = input === inner && input.dataset.typed;
+              if (!ahead && !typing) input.value = typeset(fresh.raw[r][c]);
               input.disabled = fresh.fixed;
             }
             const share = fresh.shares[r][c];

@@ -11,6 +11,7 @@ from labcore.architecture import causal_leak as lab
 from labcore.architecture.causal_leak import CausalLeakConfig, CausalLeakResult
 
 DEFAULT = CausalLeakConfig()
+SPACE = "·"  # on screen, so that a text of nothing but spaces can be seen
 
 
 def draw(page: LabPage) -> None:
@@ -67,7 +68,8 @@ def draw_result(
         with column:
             share = f"{100 * result.forbidden[:, at].mean():.1f}"
             st.markdown(page.text(f"written.{kind}", share=share))
-            st.code("\n".join(f"·{text.strip()}·" for text in result.samples[at]), language=None)
+            texts = (text.replace(" ", SPACE) for text in result.samples[at])
+            st.code("\n".join(texts), language=None)
     page.caption("written.about")
 
 

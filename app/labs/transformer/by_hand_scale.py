@@ -9,6 +9,7 @@ from labcore.architecture import score_scale as lab
 from labcore.architecture.score_scale import ScoreScaleConfig
 
 DEFAULT = ScoreScaleConfig()
+FIRST_WIDTH = "64"
 PEAKED, EVEN = 0.8, 0.3  # of the largest weight
 
 
@@ -21,10 +22,9 @@ def draw(page: LabPage) -> None:
     title = page.text("title.scale", measure=page.text(f"option.measure.{measure}"))
     page.figure(figure, MEASURED, "scale", title)
     page.caption(f"measure.{measure}", **numbers(result))
-    if guess or measure in ("largest", "entropy"):
-        page.reveal(guess, band(float(result.measures["largest"]["none"][:, -1].mean())))
+    page.reveal(guess, band(float(result.measures["largest"]["none"][:, -1].mean())))
     widths = [str(width) for width in lab.WIDTHS]
-    width = page.choice("d", widths, widths[-1], style="slide", label=str)
+    width = page.choice("d", widths, FIRST_WIDTH, style="slide", label=str)
     page.figure(charts.one_query(result, int(width), page.text), MEASURED, "one")
     page.offer_notebook(*notebook(config))
 
