@@ -15,28 +15,28 @@ Text = Callable[..., str]
 ROLES = {"masked": "chosen", "open": "rejected"}
 
 
+def line(name: str, x: Sequence[int] | np.ndarray, values: np.ndarray, role: str, **drawn: bool):
+    """The mean over seeds, and with more than one of them its spread.  values (N, …)"""
+    spread = (values.min(axis=0), values.max(axis=0)) if len(values) > 1 else None
+    return Series(name, x, values.mean(axis=0), role, spread=spread, **drawn)
+
+
 def losses(
     steps: Sequence[int] | np.ndarray, nats: np.ndarray, floor_nats: float, total: int, text: Text,
     recorded: CausalLeakResult | None = None,
 ) -> Figure:  # fmt: skip
     """Held-out loss of both models, nats (N, 2, M); the recorded seeds as a band behind one live run."""
-    series = []
-    for at, kind in enumerate(KINDS):
-        mean, several = nats[:, at].mean(axis=0), len(nats) > 1
-        series.append(
-            Series(
-                text(f"series.{kind}"), steps, mean, ROLES[kind], points=True,
-                spread=(nats[:, at].min(axis=0), nats[:, at].max(axis=0)) if several else None,
-            )  # fmt: skip
-        )
-    for at, kind in enumerate(KINDS) if recorded is not None else ():
-        past = recorded.nats[:, at]
-        series.append(
-            Series(
-                text(f"series.{kind}.recorded", seeds=len(past)), recorded.steps, past.mean(axis=0),
-                ROLES[kind], dashed=True, spread=(past.min(axis=0), past.max(axis=0)),
-            )  # fmt: skip
-        )
+    series = [line(text(f"series.{kind}"), steps, nats[:, n], ROLES[kind], points=True)
+              for n, kind in enumerate(KINDS)]  # fmt: skip
+    if recorded is not None:
+        seeds = len(recorded.nats)
+        series += [
+            line(
+                text(f"series.{kind}.recorded", seeds=seeds), recorded.steps, recorded.nats[:, n],
+                ROLES[kind], dashed=True,
+            )
+            for n, kind in enumerate(KINDS)
+        ]  # fmt: skip
     last = nats[:, :, -1].mean(axis=0)
     return curve(
         series, x_title=text("axis.step"), y_title=text("axis.nats"), x_range=(0, total),
@@ -59,18 +59,11 @@ def losses_of_events(
 def positions(result: CausalLeakResult, text: Text) -> Figure:
     """The loss at every position: masked, leaking with the whole text in sight, leaking when it writes."""
     where = np.arange(1, result.by_position.shape[2] + 1)
-    lines = [
-        ("masked", result.by_position[:, 0], "chosen", False),
-        ("open", result.by_position[:, 1], "rejected", False),
-        ("writing", result.by_prefix[:, 1], "rejected", True),
-    ]
     series = [
-        Series(
-            text(f"series.{name}"), where, values.mean(axis=0), role, dashed=dashed,
-            spread=(values.min(axis=0), values.max(axis=0)) if len(values) > 1 else None,
-        )
-        for name, values, role, dashed in lines
-    ]  # fmt: skip
+        line(text("series.masked"), where, result.by_position[:, 0], "chosen"),
+        line(text("series.open"), where, result.by_position[:, 1], "rejected"),
+        line(text("series.writing"), where, result.by_prefix[:, 1], "rejected", dashed=True),
+    ]
     series.append(
         Series(text("series.floor_here"), where, result.floor_by_position, "floor", dashed=True)
     )

@@ -13,6 +13,14 @@ from tests.app.conftest import press
 MOST_LINES = 60  # what fits on a screen and a half
 
 
+def every_part_of_by_hand(app):
+    for part in ("scale", "leak"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return press(app, "by_hand.run")
+
+
 def every_part_of_families(app):
     for part, more in (("text", {}), ("tasks", {}), ("alignment", {"whose": "bundled"})):
         app.query_params.update({"part": part, **more})
@@ -25,10 +33,12 @@ def every_part_of_families(app):
 
 PREPARE = {
     "training": lambda app: press(app, "training.run"),
+    "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
 }
 QUICK = {
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
+    "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
 }
 

@@ -60,7 +60,9 @@ def test_the_sheet_shows_the_numbers_of_the_walk(open_lab):
 
 
 def test_a_link_carries_matrices_and_switches(open_lab):
-    app = checked(open_lab("by_hand", tokens="x y", width="2", q="1,2;3,4", scale="none", mask="none"))
+    app = checked(
+        open_lab("by_hand", tokens="x y", width="2", q="1,2;3,4", scale="none", mask="none")
+    )
     found = matrices(app)
     assert found["q"]["raw"] == [[1, 2], [3, 4]]
     assert found["q"]["rows"] == ["x", "y"]

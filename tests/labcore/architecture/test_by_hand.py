@@ -51,9 +51,7 @@ def by_torch(config: ByHandConfig) -> tuple[dict[str, torch.Tensor], float]:
     return {name: leaf[name].grad for name in STARTS[config.start]}, loss.item()
 
 
-@pytest.mark.parametrize(
-    ("start", "scale", "mask"), list(itertools.product(STARTS, SCALES, MASKS))
-)
+@pytest.mark.parametrize(("start", "scale", "mask"), list(itertools.product(STARTS, SCALES, MASKS)))
 def test_every_gradient_is_autograds(start, scale, mask):
     config = ByHandConfig(given(start, 5, 3, 2, seed=1), start, scale, mask)
     gradients, loss = by_torch(config)
@@ -68,9 +66,7 @@ def test_every_gradient_is_autograds(start, scale, mask):
 def test_the_forward_pass_is_torchs_own_attention(mask):
     walk = lab.run(ByHandConfig(given(seed=2), mask=mask))
     q, k, v = (torch.tensor(walk.matrices[part])[None] for part in "qkv")
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        q, k, v, is_causal=mask == "causal"
-    )
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=mask == "causal")
     np.testing.assert_allclose(walk.matrices["outputs"], expected[0], atol=1e-12)
 
 
@@ -131,7 +127,9 @@ def test_the_largest_numbers_do_not_overflow():
 
 def test_one_token_of_width_one():
     """Its weight is 1 whatever the score, so only its value has a gradient: that of the output."""
-    config = ByHandConfig((("q", ((3.0,),)), ("k", ((2.0,),)), ("v", ((5.0,),)), ("upstream", ((7.0,),))))
+    config = ByHandConfig(
+        (("q", ((3.0,),)), ("k", ((2.0,),)), ("v", ((5.0,),)), ("upstream", ((7.0,),)))
+    )
     walk = lab.run(config)
     assert walk.loss == 35
     assert (walk.matrices["d_q"], walk.matrices["d_k"], walk.matrices["d_v"]) == (0, 0, 7)
@@ -201,9 +199,7 @@ def test_the_arithmetic_of_the_first_picture():
     assert told["q"] == "Q₄₂ = 0"
 
 
-@pytest.mark.parametrize(
-    ("start", "scale", "mask"), list(itertools.product(STARTS, SCALES, MASKS))
-)
+@pytest.mark.parametrize(("start", "scale", "mask"), list(itertools.product(STARTS, SCALES, MASKS)))
 def test_every_number_tells_how_it_came_about(start, scale, mask):
     """Each line ends in the value itself, and what it is made of exists."""
     walk = lab.run(ByHandConfig(given(start), start, scale, mask))
