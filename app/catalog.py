@@ -44,6 +44,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "attention": ("dataflow",),
     "families": ("dataflow", "attention"),
     "training": ("dataflow", "attention"),
+    "planner": ("dataflow", "training"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -51,7 +52,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         1, "transformer", "account_tree",
         "dataflow", "by_hand", "attention", "families", "training",
     ),
-    _chapter(2, "pretraining", "school"),
+    _chapter(2, "pretraining", "school", "planner"),
     _chapter(3, "alignment", "tune"),
     _chapter(4, "inference", "speed"),
     _chapter(5, "frontier", "rocket_launch"),

@@ -69,6 +69,10 @@ MEANING: dict[str, Hex] = {
     "cache": SKY,
     "communication": VERMILION,
     "idle": GRAY,
+    # the passes of a pipeline
+    "forward": BLUE,
+    "backward": AMBER,
+    "weight_gradient": GREEN,
     # languages
     "zh": VERMILION,
     "en": BLUE,

@@ -37,6 +37,11 @@ def gpt2(hidden_size: int, num_layers: int, num_heads: int) -> ModelConfig:
     )
 
 
+def gpt3(hidden_size: int, num_layers: int, num_heads: int) -> ModelConfig:
+    """GPT-2 with twice the context; GPT-3's sparse layers have the same weights as dense ones."""
+    return gpt2(hidden_size, num_layers, num_heads).with_(max_positions=2048)
+
+
 def bert(hidden_size: int, num_layers: int, num_heads: int) -> ModelConfig:
     return ModelConfig(
         kind="encoder",
@@ -127,6 +132,7 @@ def qwen2(
     return base.with_(qkv_bias=True, norm_eps=1e-6)
 
 
+LLAMA_3_1_ROPE = RopeScaling("llama3", factor=8.0, original_max_positions=8192)
 LLAMA_3_2_ROPE = RopeScaling("llama3", factor=32.0, original_max_positions=8192)
 MINILM_L6 = bert(384, 6, 12).with_(head="none", head_bias=False)
 MISTRAL_7B = llama(32000, 4096, 32, (32, 8), 14336, 32768).with_(sliding_window=4096)
@@ -138,6 +144,7 @@ GPT2 = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners
 BERT = "arXiv:1810.04805"
 T5 = "arXiv:1910.10683"
 GLU = "arXiv:2002.05202"  # GLU variants improve Transformer: what T5 1.1 adopted
+GPT3 = "arXiv:2005.14165"
 LLAMA_2 = "arXiv:2307.09288"
 LLAMA_3 = "arXiv:2407.21783"
 QWEN_2_5 = "arXiv:2412.15115"
@@ -148,6 +155,7 @@ PRESETS: dict[str, Preset] = {
     "gpt2-medium": Preset("GPT-2 355M", gpt2(1024, 24, 16), 2019, GPT2),
     "gpt2-large": Preset("GPT-2 774M", gpt2(1280, 36, 20), 2019, GPT2),
     "gpt2-xl": Preset("GPT-2 1.5B", gpt2(1600, 48, 25), 2019, GPT2),
+    "gpt3-175b": Preset("GPT-3 175B", gpt3(12288, 96, 96), 2020, GPT3),
     "bert-base": Preset("BERT base", bert(768, 12, 12), 2018, BERT),
     "bert-large": Preset("BERT large", bert(1024, 24, 16), 2018, BERT),
     "minilm-l6": Preset("all-MiniLM-L6-v2", MINILM_L6, 2021, "arXiv:2002.10957"),
@@ -169,6 +177,14 @@ PRESETS: dict[str, Preset] = {
     ),
     "llama-3-70b": Preset(
         "Llama 3 70B", llama(128256, 8192, 80, (64, 8), 28672, 8192, 500000.0), 2024, LLAMA_3
+    ),
+    "llama-3.1-405b": Preset(
+        "Llama 3.1 405B",
+        llama(128256, 16384, 126, (128, 8), 53248, 131072, 500000.0).with_(
+            rope_scaling=LLAMA_3_1_ROPE
+        ),
+        2024,
+        LLAMA_3,
     ),
     "llama-3.2-1b": Preset(
         "Llama 3.2 1B",

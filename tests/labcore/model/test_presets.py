@@ -41,6 +41,7 @@ PUBLISHED = {
     "llama-2-70b": 68_976_648_192,
     "llama-3-8b": 8_030_261_248,
     "llama-3-70b": 70_553_706_496,
+    "llama-3.1-405b": 405_853_388_800,
     "llama-3.2-1b": 1_235_814_400,
     "mistral-7b": 7_241_732_096,
     "mixtral-8x7b": 46_702_792_704,
@@ -56,12 +57,14 @@ WITH_POOLER = {"bert-base": 109_482_240, "bert-large": 335_141_888, "minilm-l6":
 def reference(name: str, config: ModelConfig) -> PreTrainedModel:
     """The same sizes in `transformers`' own class, without memory for the weights."""
     with torch.device("meta"):
-        if name.startswith("gpt2"):
-            return GPT2LMHeadModel(
-                GPT2Config(
-                    n_embd=config.hidden_size, n_layer=config.num_layers, n_head=config.num_heads
-                )
+        if name.startswith("gpt"):
+            sizes = GPT2Config(
+                n_embd=config.hidden_size,
+                n_layer=config.num_layers,
+                n_head=config.num_heads,
+                n_positions=config.max_positions,
             )
+            return GPT2LMHeadModel(sizes)
         if config.kind == "encoder":
             sizes = BertConfig(
                 hidden_size=config.hidden_size,
@@ -147,6 +150,11 @@ def test_a_bare_bert_lacks_exactly_its_pooler(name):
     bare = PRESETS[name].config.with_(head="none", head_bias=False)
     pooler = bare.hidden_size**2 + bare.hidden_size
     assert parameter_total(bare) + pooler == WITH_POOLER[name]
+
+
+def test_gpt3_has_175_billion_parameters_in_round_numbers():
+    """Named 175 billion; 96 layers of width 12,288 and 2,048 positions make 174.6 (arXiv:2005.14165, 2.1)."""
+    assert round(parameter_total(PRESETS["gpt3-175b"].config) / 1e9, 1) == 174.6
 
 
 def test_gpt2_by_hand():

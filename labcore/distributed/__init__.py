@@ -1,0 +1,1 @@
+"""Training on many devices: what it needs, what it costs, and how the work is laid out in time."""
