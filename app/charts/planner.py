@@ -255,7 +255,8 @@ def in_short(layout: Layout, text: Text) -> str:
     """The kinds of parallelism that a plan uses, in the field's abbreviations."""
     ways = {"DP": layout.dp, "TP": layout.tp, "PP": layout.pp, "CP": layout.cp, "EP": layout.ep}
     words = [f"{name} {count}" for name, count in ways.items() if count > 1 or name == "DP"]
-    words.append(f"ZeRO-{layout.zero}" if layout.zero else text("short.plain"))
+    if layout.replicas > 1:
+        words.append(f"ZeRO-{layout.zero}" if layout.zero else text("short.plain"))
     words.append(text("short.micro_batch", size=layout.micro_batch))
     if layout.recompute:
         words.append(text(f"short.recompute.{layout.recompute}"))

@@ -60,8 +60,8 @@ def draw_metrics(page: LabPage, plan: PlanReport) -> None:
         "seconds": f"{plan.seconds:.3g} s",
         "mfu": f"{100 * plan.mfu:.1f} %",
         "memory": f"{plan.memory_bytes / 1e9:,.1f} GB",
-        "tokens": charts_number(plan.tokens_per_second),
-        "days": f"{days:,.3g}",
+        "tokens": short_number(plan.tokens_per_second),
+        "days": f"{days:,.0f}" if days >= 100 else f"{days:.3g}",
     }
     with st.container(horizontal=True, gap="medium", key="planner-metrics"):
         for name, value in figures.items():
@@ -71,9 +71,9 @@ def draw_metrics(page: LabPage, plan: PlanReport) -> None:
             )  # fmt: skip
 
 
-def charts_number(value: float) -> str:
+def short_number(value: float) -> str:
     """
-    >>> charts_number(1_234_000), charts_number(950)
+    >>> short_number(1_234_000), short_number(950)
     ('1.23 M', '950')
     """
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -89,7 +89,8 @@ def in_words(page: LabPage, plan: PlanReport) -> str:
     words += [
         text(f"say.{way}", ways=getattr(layout, way)) for way in WAYS if getattr(layout, way) > 1
     ]
-    words.append(text(f"say.zero.{layout.zero}"))
+    if layout.replicas > 1:  # alone there is nobody to share with
+        words.append(text(f"say.zero.{layout.zero}"))
     words.append(text("say.micro", size=layout.micro_batch, count=f"{plan.micro_batches:,.4g}"))
     words.append(text(f"say.recompute.{layout.recompute}"))
     return text("list.comma").join(words)

@@ -13,7 +13,7 @@ REPLICAS = ("1", "4", "16", "64", "256", "1024")
 
 
 def draw(page: LabPage) -> None:
-    rows = page.run(published, 0)
+    rows = compare()
     page.figure(charts.utilisations(rows, page.text), ANALYTIC, "published")
     worst = max(rows, key=lambda row: abs(row.expected / row.published - 1))
     page.caption(
@@ -44,7 +44,3 @@ def draw(page: LabPage) -> None:
         f"{OPTIMIZER_BYTES[optimizer]}, 2)\n"
         "    print(stage, sum(sizes) / 1e9)",
     )
-
-
-def published(_: int) -> list:
-    return compare()

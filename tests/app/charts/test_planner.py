@@ -99,7 +99,8 @@ def test_a_plan_in_short():
     assert planner.in_short(plan, EN) == (
         "DP 16 · TP 4 · PP 8 · CP 2 · ZeRO-1 · b = 2 · full recomputation"
     )
-    assert planner.in_short(Layout(), EN) == "DP 1 · no ZeRO · b = 1"
+    assert planner.in_short(Layout(dp=2), EN) == "DP 2 · no ZeRO · b = 1"
+    assert planner.in_short(Layout(), EN) == "DP 1 · b = 1"  # nobody to share with
 
 
 def test_messages_are_a_row_each(result):
