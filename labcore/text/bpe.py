@@ -177,9 +177,10 @@ def pairs(ids: list[int]) -> Iterator[Pair]:
 
 def replace_pair(ids: list[int], pair: Pair, token: int) -> list[int]:
     """Glue every `pair` from left to right: [1, 2, 3, 1, 2], (1, 2), 4 -> [4, 3, 4]."""
-    glued, position = [], 0
-    while position < len(ids):
-        if tuple(ids[position : position + 2]) == pair:
+    left, right = pair
+    glued, position, last = [], 0, len(ids) - 1
+    while position <= last:
+        if ids[position] == left and position < last and ids[position + 1] == right:
             glued.append(token)
             position += 2
         else:
@@ -241,24 +242,36 @@ def train(
     weights = list(counted.values())
     counts: Counter[Pair] = Counter()
     homes: dict[Pair, set[int]] = defaultdict(set)  # pair -> chunks that hold or once held it
-    for home in range(len(chunks)):
-        _count(chunks, weights, home, counts, homes)
+    for home, chunk in enumerate(chunks):
+        _count(chunk, weights[home], home, counts, homes)
+    # A heap finds the most frequent pair; an entry whose count has changed since is passed over.
+    heap = [(-count, pair) for pair, count in counts.items()]
+    heapq.heapify(heap)
     vocab = [bytes([byte]) for byte in range(256)]
     merges: list[Pair] = []
-    while len(merges) < room:
-        pair, count = min(counts.items(), key=lambda item: (-item[1], item[0]), default=(None, 0))
-        if count < 2:
+    while heap and len(merges) < room:
+        negative, pair = heapq.heappop(heap)
+        if counts[pair] != -negative:
+            continue
+        if counts[pair] < 2:
             break
         if whole_characters and not keeps_characters(vocab[pair[0]], vocab[pair[1]]):
-            del counts[pair]
+            counts[pair] = 0
             continue
-        token = 256 + len(merges)
+        token, count = 256 + len(merges), counts[pair]
+        changed: Counter[Pair] = Counter()
         for home in homes.pop(pair):
+            glued = replace_pair(chunks[home], pair, token)
+            if len(glued) == len(chunks[home]):
+                continue  # the pair stood here once, and went into another merge
             for old in pairs(chunks[home]):
-                counts[old] -= weights[home]
-            chunks[home] = replace_pair(chunks[home], pair, token)
-            _count(chunks, weights, home, counts, homes)
-        counts = +counts  # forget pairs that are gone
+                changed[old] -= weights[home]
+            _count(glued, weights[home], home, changed, homes)
+            chunks[home] = glued
+        for neighbour, change in changed.items():
+            if change:
+                counts[neighbour] += change
+                heapq.heappush(heap, (-counts[neighbour], neighbour))
         merges.append(pair)
         vocab.append(vocab[pair[0]] + vocab[pair[1]])
         yield Merge(pair, count, token)
@@ -278,12 +291,12 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _count(
-    chunks: list[list[int]],
-    weights: list[int],
+    chunk: list[int],
+    weight: int,
     home: int,
     counts: Counter[Pair],
     homes: dict[Pair, set[int]],
 ) -> None:
-    for pair in pairs(chunks[home]):
-        counts[pair] += weights[home]
+    for pair in pairs(chunk):
+        counts[pair] += weight
         homes[pair].add(home)
