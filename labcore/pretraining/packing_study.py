@@ -46,9 +46,7 @@ class PackingResult:
     lengths: np.ndarray  # (N,) tokens, <|bos|> and <|eos|> included
     reports: list[PackingReport]  # one for each of METHODS
     documents: np.ndarray  # (R, T) int64: rows of the chosen method, -1 padding
-    mask: (
-        np.ndarray
-    )  # (T', T') bool: who may look at whom in the row that holds most documents
+    mask: np.ndarray  # (T', T') bool: who may look at whom in the row that holds most documents
 
 
 def run(config: PackingConfig) -> PackingResult:

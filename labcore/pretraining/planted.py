@@ -20,7 +20,14 @@ KINDS = (
     "leak_verbatim", "leak_layout", "leak_renamed", "leak_retold",
 )  # fmt: skip
 EACH = 8  # documents of a kind, and near copies of each strength
-EDITED = (0.005, 0.01, 0.02, 0.04, 0.08, 0.12)  # shares of the characters that a near copy has replaced
+EDITED = (
+    0.005,
+    0.01,
+    0.02,
+    0.04,
+    0.08,
+    0.12,
+)  # shares of the characters that a near copy has replaced
 LONG_ENOUGH = 60  # characters: a near copy of less has too few shingles to speak of a share
 DOCSTRING = re.compile(r'("""|\'\'\').*?\1', re.DOTALL)
 NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")

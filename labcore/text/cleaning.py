@@ -176,7 +176,8 @@ def window_hashes(text: str, size: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(
         points + np.uint64(1), min(size, len(points))
     )
-    powers = [pow(HASH_BASE, power, 2**64) for power in range(windows.shape[1])]
+    # subtle: from the first power on; a factor of 1 would leave a change in the low bits alone.
+    powers = [pow(HASH_BASE, power, 2**64) for power in range(1, windows.shape[1] + 1)]
     return (windows * np.array(powers, np.uint64)).sum(axis=1, dtype=np.uint64)
 
 

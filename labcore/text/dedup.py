@@ -128,7 +128,7 @@ def all_similarities(sets: Sequence[np.ndarray], least: float) -> tuple[np.ndarr
     What LSH is judged by: an index from shingle to documents counts what each pair shares.  Its cost
     grows with the square of how often a shingle occurs, which is why nobody does this with the web.
     """
-    sizes = np.array([len(items) for items in sets])
+    sizes = np.array([len(items) for items in sets], dtype=np.int64)
     owner = np.repeat(np.arange(len(sets)), sizes)
     _, shingle = np.unique(np.concatenate([*sets, np.empty(0, np.uint32)]), return_inverse=True)
     order = np.argsort(shingle, kind="stable")

@@ -31,12 +31,24 @@ def every_part_of_families(app):
     return app
 
 
+def every_stage_of_data(app):
+    for stage in ("near", "contamination", "tokenise", "pack"):
+        app.query_params["stage"] = stage
+        app = app.run()
+        assert not app.exception
+        if stage == "tokenise":
+            app = press(app, "data.run")
+    return app
+
+
 PREPARE = {
+    "data": every_stage_of_data,
     "training": lambda app: press(app, "training.run"),
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
 }
 QUICK = {
+    "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
