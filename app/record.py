@@ -14,7 +14,13 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train, causal_leak, families_alignment, families_tasks
+from labcore.architecture import (
+    build_train,
+    causal_leak,
+    depth_training,
+    families_alignment,
+    families_tasks,
+)
 from labcore.pretraining import vocabulary
 
 
@@ -27,6 +33,7 @@ class Entry:
 
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry("depth", "grid", lambda: depth_training.grid(depth_training.GridConfig()), 0),
     Entry("training", "default", lambda: build_train.run(build_train.BuildTrainConfig()), 0),
     Entry("by_hand", "leak", lambda: causal_leak.run(causal_leak.CausalLeakConfig(seeds=5)), 0),
     Entry(

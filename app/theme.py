@@ -73,6 +73,12 @@ MEANING: dict[str, Hex] = {
     "forward": BLUE,
     "backward": AMBER,
     "weight_gradient": GREEN,
+    # how a stack is built; a run of one's own beside recorded ones
+    "pre_norm": BLUE,
+    "post_norm": VERMILION,
+    "no_norm": GREEN,
+    "no_residual": PURPLE,
+    "live": AMBER,
     # languages
     "zh": VERMILION,
     "en": BLUE,

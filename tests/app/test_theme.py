@@ -27,6 +27,7 @@ FIGURES = {
     "curves": ("train", "validation", "learning_rate"),
     "preference": ("chosen", "rejected"),
     "before and after": ("baseline", "changed"),
+    "stacks": ("pre_norm", "post_norm", "no_norm", "no_residual", "live"),
     "languages": ("zh", "en"),
 }
 
