@@ -14,7 +14,14 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train, causal_leak, families_alignment, families_tasks
+from labcore.architecture import (
+    build_train,
+    causal_leak,
+    families_alignment,
+    families_tasks,
+    positions_length,
+    positions_rescue,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
     ),
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
+    Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
+    Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
 )  # fmt: skip
 
 

@@ -73,6 +73,16 @@ MEANING: dict[str, Hex] = {
     "forward": BLUE,
     "backward": AMBER,
     "weight_gradient": GREEN,
+    # positional encodings, and RoPE's cures ("none": without)
+    "rope": BLUE,
+    "alibi": GREEN,
+    "t5": SKY,
+    "none": GRAY,
+    "sinusoidal": AMBER,
+    "learned": VERMILION,
+    "linear": VERMILION,
+    "ntk": PURPLE,
+    "yarn": GREEN,
     # languages
     "zh": VERMILION,
     "en": BLUE,
