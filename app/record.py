@@ -20,6 +20,8 @@ from labcore.architecture import (
     depth_training,
     families_alignment,
     families_tasks,
+    positions_length,
+    positions_rescue,
 )
 from labcore.pretraining import vocabulary
 
@@ -43,6 +45,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
     Entry("data", "default", lambda: vocabulary.run(vocabulary.VocabularyConfig()), 0),
     Entry("data", "languages", vocabulary.language_study, 0),
+    Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
+    Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
 )  # fmt: skip
 
 

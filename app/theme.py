@@ -79,6 +79,16 @@ MEANING: dict[str, Hex] = {
     "no_norm": GREEN,
     "no_residual": PURPLE,
     "live": AMBER,
+    # positional encodings, and RoPE's cures ("none": without)
+    "rope": BLUE,
+    "alibi": GREEN,
+    "t5": SKY,
+    "none": GRAY,
+    "sinusoidal": AMBER,
+    "learned": VERMILION,
+    "linear": VERMILION,
+    "ntk": PURPLE,
+    "yarn": GREEN,
     # languages
     "zh": VERMILION,
     "en": BLUE,

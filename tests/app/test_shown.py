@@ -8,6 +8,7 @@ import pytest
 from app import catalog
 from app.chapter import source
 from app.results import _cache
+from labcore.architecture.positions_text import letters
 from tests.app.conftest import press
 
 MOST_LINES = 60  # what fits on a screen and a half
@@ -41,14 +42,25 @@ def every_stage_of_data(app):
     return app
 
 
+def every_part_of_positions(app):
+    for part in ("shift", "order", "length"):
+        app.query_params.update({"part": part})
+        app = app.run()
+        assert not app.exception
+    letters("en")  # told in this thread, where calls are not noted: there are five million
+    return press(app, "positions.run")
+
+
 PREPARE = {
     "data": every_stage_of_data,
+    "positions": every_part_of_positions,
     "training": lambda app: press(app, "training.run"),
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
+    "positions": {"steps": "50", "use_rope": "0", "use_learned": "0"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
