@@ -42,6 +42,7 @@ def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
 NEEDS: dict[str, tuple[str, ...]] = {
     "by_hand": ("dataflow",),
     "attention": ("dataflow",),
+    "induction": ("attention",),
     "families": ("dataflow", "attention"),
     "depth": ("dataflow",),
     "training": ("dataflow", "attention"),
@@ -51,7 +52,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         1, "transformer", "account_tree",
-        "dataflow", "by_hand", "attention", "families", "depth", "training",
+        "dataflow", "by_hand", "attention", "induction", "families", "depth", "training",
     ),
     _chapter(2, "pretraining", "school", "data", "planner"),
     _chapter(3, "alignment", "tune"),
