@@ -43,6 +43,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "by_hand": ("dataflow",),
     "attention": ("dataflow",),
     "positions": ("attention",),
+    "induction": ("attention",),
     "families": ("dataflow", "attention"),
     "depth": ("dataflow",),
     "training": ("dataflow", "attention"),
@@ -52,7 +53,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         1, "transformer", "account_tree",
-        "dataflow", "by_hand", "attention", "positions", "families", "depth", "training",
+        "dataflow", "by_hand", "attention", "positions", "induction", "families", "depth",
+        "training",
     ),
     _chapter(2, "pretraining", "school", "data", "planner"),
     _chapter(3, "alignment", "tune"),

@@ -20,6 +20,8 @@ from labcore.architecture import (
     depth_training,
     families_alignment,
     families_tasks,
+    induction,
+    induction_cases,
     positions_length,
     positions_rescue,
 )
@@ -43,6 +45,8 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
     ),
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
+    Entry("induction", "default", lambda: induction.run(induction.InductionConfig()), 0),
+    Entry("induction", "cases", lambda: induction_cases.run(induction_cases.CasesConfig()), 0),
     Entry("data", "default", lambda: vocabulary.run(vocabulary.VocabularyConfig()), 0),
     Entry("data", "languages", vocabulary.language_study, 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),

@@ -57,6 +57,7 @@ PREPARE = {
     "training": lambda app: press(app, "training.run"),
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
+    "induction": lambda app: press(app, "induction.run"),
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -64,6 +65,7 @@ QUICK = {
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
+    "induction": {"steps": "50", "num_heads": "1"},
 }
 
 

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from labcore.text.repetition import LENGTH, PERIODS, row_nats, rows
+from labcore.text.repetition import (
+    LENGTH,
+    PERIODS,
+    distinct_row_nats,
+    distinct_rows,
+    row_nats,
+    rows,
+)
 
 
 def test_every_row_repeats_with_a_period_of_its_own():
@@ -45,3 +52,31 @@ def test_the_probabilities_of_all_continuations_add_up_to_one():
     for prefix in ([0, 1, 2, 0], [0, 1, 2, 2, 0, 1], [1, 1, 1, 1, 1, 1]):
         costs = [row_nats([*prefix, token], 3)[-1] for token in range(3)]
         assert sum(math.exp(-cost) for cost in costs) == pytest.approx(1.0)
+
+
+def test_distinct_rows_repeat_and_hold_no_token_twice_in_a_period():
+    tokens, periods = distinct_rows(30, 50, torch.Generator().manual_seed(0), 40, range(5, 12))
+    for row, period in zip(tokens.tolist(), periods.tolist(), strict=True):
+        assert len(set(row[:period])) == period
+        assert row[period:] == row[:-period]
+    assert set(periods.tolist()) == set(range(5, 12))
+
+
+def test_what_a_distinct_row_costs_worked_by_hand():
+    """Ten tokens, period 2 or 3. Places 0 and 1 are surely new: ln 10, ln 9. At place 2 half of the
+    belief says that the row begins again, half says one of 8 new tokens; after that all is known."""
+    assert distinct_row_nats(2, 5, 10, (2, 3)) == pytest.approx(
+        [math.log(10), math.log(9), math.log(2), 0, 0]
+    )
+    assert distinct_row_nats(3, 5, 10, (2, 3)) == pytest.approx(
+        [math.log(10), math.log(9), math.log(16), 0, 0]
+    )
+
+
+def test_the_probabilities_of_all_distinct_rows_add_up_to_one():
+    """There are V! / (V - p)! rows of period p, all of the same probability."""
+    size, periods = 12, (3, 4, 6)
+    total = sum(
+        math.perm(size, p) * math.exp(-sum(distinct_row_nats(p, 9, size, periods))) for p in periods
+    )
+    assert total == pytest.approx(1.0)
