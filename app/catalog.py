@@ -43,6 +43,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "by_hand": ("dataflow",),
     "attention": ("dataflow",),
     "families": ("dataflow", "attention"),
+    "heads": ("attention",),
     "training": ("dataflow", "attention"),
     "planner": ("dataflow", "training"),
 }
@@ -50,7 +51,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         1, "transformer", "account_tree",
-        "dataflow", "by_hand", "attention", "families", "training",
+        "dataflow", "by_hand", "attention", "heads", "families", "training",
     ),
     _chapter(2, "pretraining", "school", "planner"),
     _chapter(3, "alignment", "tune"),

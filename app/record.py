@@ -8,13 +8,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import torch
 
 from app import results
 from app.provenance import Provenance
-from labcore.architecture import build_train, causal_leak, families_alignment, families_tasks
+from labcore.architecture import (
+    build_train,
+    causal_leak,
+    families_alignment,
+    families_tasks,
+    head_ranking,
+    head_variants,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,12 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
     ),
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
+    *(
+        Entry("heads", f"ranking-{config.model}", partial(head_ranking.run, config), config.seed)
+        for config in head_ranking.RECORDED
+    ),
+    Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
+    Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ B batch, T position, S position of the context, V vocabulary. Losses are nats pe
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -91,16 +92,17 @@ def translation_batch(
     return Batch(said.tokens, said.targets, said.padding_mask, *collate(sources, pad_id))
 
 
-def token_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, Tensor]:
     """Cross-entropy at each position, and the model's balance loss.  -> (B, T) nats, scalar
 
-    0 where nothing is asked.
+    0 where nothing is asked. `more` goes to the model as well: its interventions, say.
     """
     output = model(
         batch.tokens,
         padding_mask=batch.padding_mask,
         context=batch.context,
         context_padding_mask=batch.context_padding_mask,
+        **more,
     )
     losses = F.cross_entropy(
         output.logits.transpose(1, 2), batch.targets, ignore_index=IGNORE, reduction="none"
