@@ -21,6 +21,7 @@ from labcore.architecture.head_variants import Progress, VariantsResult
 class Course:
     """A live run so far: the seed under way."""
 
+    names: tuple[str, ...]  # (N,)
     steps: np.ndarray  # (M,)
     loss_nats: np.ndarray  # (N, M)
 
@@ -30,7 +31,7 @@ def course_of(events: Sequence[Progress]) -> Course:
     seed = events[-1].seed
     looks = [event for event in events if event.loss_nats and event.seed == seed]
     losses = np.array([event.loss_nats for event in looks]).T
-    return Course(np.array([event.step for event in looks]), losses)
+    return Course(events[-1].names, np.array([event.step for event in looks]), losses)
 
 
 def name_of(variant: str, text: Words) -> str:
@@ -39,40 +40,33 @@ def name_of(variant: str, text: Words) -> str:
     return text("variant.heads", count=count) if count.isdigit() else text(f"variant.{variant}")
 
 
-def losses(
-    names: Sequence[str], shown: VariantsResult | Course | None, recorded: VariantsResult,
-    alike: bool, text: Words,
-) -> Figure:  # fmt: skip
+def losses(shown: VariantsResult | Course, recorded: VariantsResult, text: Words) -> Figure:
     """Held-out loss over steps, and behind each line the spread over seeds.
 
-    The spread is the run's own if it has several seeds, else that of the recording if it was made
-    with the same settings (`alike`).
+    The spread is the run's own if it has several seeds, else that of the recording if it looked at
+    the same steps.
     """
-    lines = [_line(name, number, shown, recorded if alike else None, text)
-             for number, name in enumerate(names)]  # fmt: skip
+    lines = [_line(number, shown, recorded, text) for number in range(len(shown.names))]
     floor = recorded.floor_nats
-    last = lines[0].y[-1] if len(lines[0].y) else float("nan")
+    last = float(lines[0].y[-1])
     return curve(
         lines, x_title=text("axis.step"), y_title=text("axis.nats"), height=380,
         floor=(floor, text("series.floor", nats=f"{floor:.2f}")),
-        alt=text("alt.losses", variants=len(names), last=f"{last:.2f}"),
+        alt=text("alt.losses", variants=len(lines), last=f"{last:.2f}"),
     )  # fmt: skip
 
 
 def _line(
-    name: str, number: int, shown: VariantsResult | Course | None, recorded: VariantsResult | None,
-    text: Words,
-) -> Series:  # fmt: skip
-    known = recorded is not None and name in recorded.names
-    band = _spread(recorded.loss_nats[recorded.names.index(name)]) if known else None
-    if isinstance(shown, Course):
-        cut = None if band is None else tuple(side[: len(shown.steps)] for side in band)
-        return Series(
-            name_of(name, text), shown.steps, shown.loss_nats[number], points=True, spread=cut
-        )
-    own = shown.loss_nats[shown.names.index(name)]  # (S, M)
-    spread = _spread(own) if len(own) > 1 else band
-    return Series(name_of(name, text), shown.steps, own.mean(axis=0), points=True, spread=spread)
+    number: int, shown: VariantsResult | Course, recorded: VariantsResult, text: Words
+) -> Series:
+    name, live = shown.names[number], isinstance(shown, Course)
+    own = shown.loss_nats[number][None] if live else shown.loss_nats[number]  # (S, M)
+    looks = len(shown.steps)
+    band = _spread(own) if len(own) > 1 else None
+    alike = np.array_equal(shown.steps, recorded.steps[:looks])
+    if band is None and alike and name in recorded.names:
+        band = _spread(recorded.loss_nats[recorded.names.index(name)][:, :looks])
+    return Series(name_of(name, text), shown.steps, own.mean(axis=0), points=True, spread=band)
 
 
 def _spread(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,6 @@ class VariantsConfig:
     seeds: tuple[int, ...] = (0,)
     learning_rate: float = 5e-3
     look_every: int = 20  # steps
-    speed: SpeedConfig | None = None  # measure how fast each kind of sharing writes, too
 
     def __post_init__(self):
         for name in ("names", "seeds"):
@@ -75,10 +74,16 @@ class VariantsConfig:
         )  # fmt: skip
 
 
+# What comes with the lab: five seeds, to tell luck from merit.
+RECORDED_COUNTS = VariantsConfig(tuple(COUNTS), seeds=(0, 1, 2, 3, 4))
+RECORDED_SHARING = VariantsConfig(tuple(SHARING), seeds=(0, 1, 2, 3, 4))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
     """All variants of a seed have made one step more."""
 
+    names: tuple[str, ...]  # (N,)
     seed: int
     step: int
     share: float  # of the run done
@@ -94,7 +99,7 @@ class VariantsResult:
     floor_nats: float
     parameters: np.ndarray  # (N,)
     cache_bytes: np.ndarray  # (N,) per token, at two bytes a number
-    speed: Speed | None
+    speed: Speed | None  # how fast each kind of sharing writes, if it was timed
     seconds: float
 
 
@@ -125,13 +130,13 @@ def run(config: VariantsConfig) -> VariantsResult:
 
 
 def train_side_by_side(config: VariantsConfig) -> Generator[Progress, None, VariantsResult]:
-    """Train every variant with every seed, step by step in turn, then time them if asked."""
+    """Train every variant with every seed, all of them step by step in turn."""
     started, losses = time.perf_counter(), []
     for number, seed in enumerate(config.seeds):
         looks = []
         for step, loss in race(config, seed):
             share = (number + step / config.steps) / len(config.seeds)
-            yield Progress(seed, step, share, loss)
+            yield Progress(config.names, seed, step, share, loss)
             if loss:
                 looks.append((step, loss))
         losses.append([loss for _, loss in looks])  # (M, N)
@@ -144,9 +149,19 @@ def train_side_by_side(config: VariantsConfig) -> Generator[Progress, None, Vari
         floor_nats=world_corpus("decoder", ("en",), 1, 0).floor_nats,
         parameters=np.array([parameter_total(model) for model in models]),
         cache_bytes=np.array([kv_cache_bytes(model, tokens=1) for model in models]),
-        speed=measure(config.speed) if config.speed else None,
+        speed=None,
         seconds=time.perf_counter() - started,
     )
+
+
+def run_timed(config: VariantsConfig) -> VariantsResult:
+    return drain(train_and_time(config))
+
+
+def train_and_time(config: VariantsConfig) -> Generator[Progress, None, VariantsResult]:
+    """The same, and at the end how long each kind of sharing takes to write a token."""
+    result = yield from train_side_by_side(config)
+    return replace(result, speed=measure(SpeedConfig()))
 
 
 def chosen(result: VariantsResult, names: tuple[str, ...]) -> VariantsResult:

@@ -31,15 +31,25 @@ def every_part_of_families(app):
     return app
 
 
+def every_part_of_heads(app):
+    for part, more in (("ranking", {"ranked": "world-copier"}), ("sharing", {})):
+        app.query_params.update({"part": part, **more})
+        app = press(app.run(), "heads.run")
+        assert not app.exception
+    return app
+
+
 PREPARE = {
     "training": lambda app: press(app, "training.run"),
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
+    "heads": every_part_of_heads,
 }
 QUICK = {
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
+    "heads": {"samples": "2", "rows": "1", "steps": "20"},
 }
 
 

@@ -110,7 +110,11 @@ def test_a_curve_has_both_ends_and_at_most_21_points(heads):
 
 @pytest.mark.parametrize(
     ("changes", "rule"),
-    [({"samples": 1}, "between"), ({"rows": 99}, "between"), ({"model": "minilm-l6"}, "vocabulary")],
+    [
+        ({"samples": 1}, "between"),
+        ({"rows": 99}, "between"),
+        ({"model": "minilm-l6"}, "vocabulary"),
+    ],
 )
 def test_bad_input_is_named(changes, rule):
     with pytest.raises(LabInputError, match=rule):
