@@ -41,20 +41,21 @@ def _chapter(number: int, id: str, icon: str, *labs: str) -> ChapterSpec:
 # What a learner should have seen before: earlier labs, named where one builds on them directly.
 NEEDS: dict[str, tuple[str, ...]] = {
     "by_hand": ("dataflow",),
-    "attention": ("dataflow",),
+    "attention": ("by_hand",),
     "positions": ("attention",),
-    "induction": ("attention",),
+    "heads": ("attention",),
+    "induction": ("attention", "positions"),
     "families": ("dataflow", "attention"),
     "depth": ("dataflow",),
-    "training": ("dataflow", "attention"),
+    "training": ("positions", "families", "depth"),
     "planner": ("dataflow", "training"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         1, "transformer", "account_tree",
-        "dataflow", "by_hand", "attention", "positions", "induction", "families", "depth",
-        "training",
+        "dataflow", "by_hand", "attention", "positions", "heads", "induction", "families",
+        "depth", "training",
     ),
     _chapter(2, "pretraining", "school", "data", "planner"),
     _chapter(3, "alignment", "tune"),

@@ -21,8 +21,6 @@ else:
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES = {"zh": "中文", "en": "English"}
-_FULL_WIDTH = r"[\u2014-\u201d\u2026\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
-_BREAK = re.compile(rf"(?<={_FULL_WIDTH})\n(?={_FULL_WIDTH})")
 _SECTION = re.compile(r"^<!-- section: (\w+) -->\s*$", re.MULTILINE)
 
 
@@ -45,17 +43,8 @@ def _flatten(table: dict, prefix: str = ""):
 def prose(language: Language, path: str) -> dict[str, str]:
     """The sections of `assets/content/<language>/<path>.md`, in their order."""
     text = (ROOT / "assets" / "content" / language / f"{path}.md").read_text(encoding="utf-8")
-    parts = _SECTION.split(unbroken(text) if language == "zh" else text)
+    parts = _SECTION.split(text)
     return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-def unbroken(text: str) -> str:
-    """Markdown shows a line's end as a space, which Chinese does not put between characters.
-
-    >>> unbroken("一行写\\n不下。\\n\\nTwo\\nlines.")
-    '一行写不下。\\n\\nTwo\\nlines.'
-    """
-    return _BREAK.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)

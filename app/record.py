@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from labcore.architecture import (
     depth_training,
     families_alignment,
     families_tasks,
+    head_ranking,
+    head_variants,
     induction,
     induction_cases,
     positions_length,
@@ -51,6 +54,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("data", "languages", vocabulary.language_study, 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
+    *(
+        Entry("heads", f"ranking-{config.model}", partial(head_ranking.run, config), config.seed)
+        for config in head_ranking.RECORDED
+    ),
+    Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
+    Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
 )  # fmt: skip
 
 

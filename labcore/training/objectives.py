@@ -9,6 +9,7 @@ B batch, T position, S position of the context, V vocabulary. Losses are nats pe
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -130,10 +131,10 @@ def _packed(
     return Batch(tokens, targets, real, documents=packed.documents, positions=packed.positions)
 
 
-def token_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, Tensor]:
     """Cross-entropy at each position, and the model's balance loss.  -> (B, T) nats, scalar
 
-    0 where nothing is asked.
+    0 where nothing is asked. `more` goes to the model as well: its interventions, say.
     """
     packed = {}
     if batch.documents is not None:
@@ -144,6 +145,7 @@ def token_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         context=batch.context,
         context_padding_mask=batch.context_padding_mask,
         **packed,
+        **more,
     )
     losses = F.cross_entropy(
         output.logits.transpose(1, 2), batch.targets, ignore_index=IGNORE, reduction="none"

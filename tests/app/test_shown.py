@@ -51,6 +51,14 @@ def every_part_of_positions(app):
     return press(app, "positions.run")
 
 
+def every_part_of_heads(app):
+    for part, more in (("ranking", {"ranked": "world-copier"}), ("sharing", {})):
+        app.query_params.update({"part": part, **more})
+        app = press(app.run(), "heads.run")
+        assert not app.exception
+    return app
+
+
 PREPARE = {
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
@@ -58,6 +66,7 @@ PREPARE = {
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
     "induction": lambda app: press(app, "induction.run"),
+    "heads": every_part_of_heads,
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -66,6 +75,7 @@ QUICK = {
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
     "induction": {"steps": "50", "num_heads": "1"},
+    "heads": {"samples": "2", "rows": "1", "steps": "20"},
 }
 
 
