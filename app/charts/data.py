@@ -26,7 +26,9 @@ from labcore.pretraining.vocabulary import LANGUAGES, LanguageStudy, Spelling
 from labcore.text.dedup import candidate_probability, steepest_similarity
 from labcore.text.packing import METHODS
 
-DOCUMENT_SHADES = 7  # neighbours in a row must differ; the eighth looks like the first
+MOST_POSITIONS = 90  # columns that fit beside each other without scrolling
+# Neighbours in a row must differ at a glance; the eighth document looks like the first. 0 is padding.
+DOCUMENT_SHADES = np.array([2, 6, 4, 7, 3, 5, 1])
 
 
 def funnel(result: PipelineResult, text: Words) -> Figure:
@@ -259,13 +261,15 @@ def packing(result: PackingResult, text: Words) -> Figure:
 
 
 def rows(result: PackingResult, text: Words) -> Figure:
-    """Some rows, document by document; padding is empty."""
-    shade = np.where(result.documents < 0, 0, result.documents % DOCUMENT_SHADES + 1)
-    count, size = shade.shape
+    """Some rows, document by document; padding is empty. Of long rows every n-th position is drawn."""
+    count, size = result.documents.shape
+    drawn = np.arange(0, size, -(-size // MOST_POSITIONS))
+    documents = result.documents[:, drawn]
+    shade = np.where(documents < 0, 0, DOCUMENT_SHADES[documents % len(DOCUMENT_SHADES)])
     return matrix(
-        shade, [str(n) for n in range(1, count + 1)], [str(n) for n in range(size)], text,
+        shade, [str(n) for n in range(1, count + 1)], list(map(str, drawn.tolist())), text,
         row_title=text("axis.row"), column_title=text("axis.position"),
-        value_title=text("axis.document"), bounds=(0, DOCUMENT_SHADES), height=340,
+        value_title=text("axis.document"), bounds=(0, len(DOCUMENT_SHADES)), height=340,
         alt=text("alt.rows", rows=count, size=size),
     )  # fmt: skip
 

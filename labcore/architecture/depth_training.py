@@ -84,6 +84,7 @@ class SweepConfig:
 class Progress:
     """One step of one stack."""
 
+    learning_rate: float  # the sweep's
     depth: int
     step: int  # from 1
     share: float  # of the whole sweep, 0 to 1
@@ -93,6 +94,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepResult:
+    learning_rate: float
     depths: list[int]  # P
     loss_nats: np.ndarray  # (P, N), NaN after a stack that broke off
     grad_norm: np.ndarray  # (P, N), before clipping to 1
@@ -159,11 +161,12 @@ def sweep(config: SweepConfig) -> Generator[Progress, None, SweepResult]:
                 finals[number] = held_out_loss(model, [asked])
             done = effort[number] + step.share * (depth + 2)
             share, final = float(done / effort[-1]), float(finals[number]) if over else None
-            yield Progress(depth, step.step, share, step.loss_nats, final)
+            yield Progress(config.learning_rate, depth, step.step, share, step.loss_nats, final)
     seconds = time.perf_counter() - started
     return SweepResult(
-        list(config.depths), losses, norms, finals, floor_nats(), constant_nats(), seconds
-    )
+        config.learning_rate, list(config.depths), losses, norms, finals,
+        floor_nats(), constant_nats(), seconds,
+    )  # fmt: skip
 
 
 def grid(config: GridConfig) -> Grid:

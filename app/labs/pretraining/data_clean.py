@@ -16,6 +16,7 @@ from labcore.pretraining.pipeline import PipelineResult
 
 SNIPPET = 220  # characters of a document in a table
 ROWS_SHOWN = 40
+BORDERLINE = 8  # documents nearest to a limit
 SIGNALS = {
     "characters": ("least_characters", "short"),
     "symbols": ("most_symbols", "symbols"),
@@ -81,7 +82,20 @@ def filtering(page: LabPage, settings: Settings) -> None:
     if values:
         limit = getattr(settings.pipeline.filter, knob)
         page.figure(charts.signal_histogram(values, limit, name, page.text), COMPUTED, "signal")
+        page.caption("borderline")
+        examples(page, result, closest(result, name, limit), signals=True)
+    page.caption("dropped.all")
     dropped_by_rule(page, result, "filter")
+
+
+def closest(result: PipelineResult, name: str, limit: float) -> list[int]:
+    """The natural documents nearest to the limit: where the rule is least sure of itself."""
+    natural = [
+        n for n in result.stage("filter").entered.tolist() if not result.documents[n].planted
+    ]
+    distance = {n: abs(getattr(result.signals[n], name) - limit) for n in natural}
+    return sorted(sorted(natural, key=distance.__getitem__)[:BORDERLINE],
+                  key=lambda n: getattr(result.signals[n], name))  # fmt: skip
 
 
 def dropped_by_rule(page: LabPage, result: PipelineResult, name: str) -> None:

@@ -108,8 +108,17 @@ def _bring(page: LabPage) -> None:
         st.session_state[UPLOAD] = file.getvalue()[: 4 * OWN_TEXT_LIMIT].decode(errors="replace")
         if len(st.session_state[UPLOAD]) > OWN_TEXT_LIMIT:
             page.caption("upload.cut", limit=f"{OWN_TEXT_LIMIT:,}")
-    else:
-        st.session_state.pop(UPLOAD, None)
+    if UPLOAD in st.session_state:  # the uploader forgets its file when another stage is drawn
+        st.button(
+            page.text("upload.forget", characters=f"{len(st.session_state[UPLOAD]):,}"),
+            key="data.upload.forget", type="tertiary", icon=":material/close:",
+            on_click=_forget,
+        )  # fmt: skip
+
+
+def _forget() -> None:
+    for key in (UPLOAD, "data.upload.file"):
+        st.session_state.pop(key, None)
 
 
 def normalise(page: LabPage) -> NormaliseConfig:

@@ -38,7 +38,7 @@ def draw(page: LabPage) -> None:
     guess = page.predict("deepest", options=("better", "like", "worse", "stuck"))
 
     def picture(view: JobView | None) -> None:
-        finals = live_finals(view)
+        finals = live_finals(view, float(rate))
         if axis == "depth":
             figure = charts.by_depth(recording.result, names, float(rate), finals, page.text)
         else:
@@ -64,14 +64,22 @@ def own_run(page: LabPage, names: tuple[str, ...], rate: float) -> SweepConfig:
     return SweepConfig(design, warm_up, rate, seed=seed)
 
 
-def live_finals(view: JobView | None) -> dict[int, float]:
-    """{depth: nats on held-out text} of the stacks that the learner's run has finished."""
+def live_finals(view: JobView | None, rate: float) -> dict[int, float]:
+    """{depth: nats on held-out text} of the stacks that the learner's run has finished.
+
+    Nothing of a run at another rate than the one on show: its points would lie.
+    """
     if view is None:
         return {}
     if view.result is not None:
         result: SweepResult = view.result
-        return dict(zip(result.depths, map(float, result.final_nats), strict=True))
-    return {event.depth: event.final_nats for event in view.events if event.final_nats is not None}
+        finals = dict(zip(result.depths, map(float, result.final_nats), strict=True))
+        return finals if result.learning_rate == rate else {}
+    return {
+        event.depth: event.final_nats
+        for event in view.events
+        if event.final_nats is not None and event.learning_rate == rate
+    }
 
 
 def progress(page: LabPage, config: SweepConfig, view: JobView | None) -> None:

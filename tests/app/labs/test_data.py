@@ -165,10 +165,11 @@ def test_the_notebooks_config_is_the_pages():
     assert data.told(PipelineConfig()) == "PipelineConfig()"
 
 
-def test_a_file_takes_precedence_and_is_cut(open_lab, monkeypatch):
-    """AppTest has no upload, so the knob's reading of the session is tried directly."""
-    monkeypatch.setattr(data_knobs, "_bring", lambda page: None)
+def test_a_file_takes_precedence_until_it_is_put_away(open_lab):
+    """What an upload leaves in the session is put there by hand."""
     app = open_lab("data", source="own", own_text="typed text here", **SMALL)
     app.session_state[data_knobs.UPLOAD] = json.dumps({"text": "from the file"})
     app = checked(app.run())
     assert "from the file" in str([frame.value.to_dict() for frame in app.dataframe])
+    app = checked(press(app, "data.upload.forget"))
+    assert "typed text here" in str([frame.value.to_dict() for frame in app.dataframe])

@@ -205,3 +205,12 @@ def test_deeper_is_not_better_after_a_hundred_steps(grid):
     """The best of all variants and rates at each depth."""
     best = np.median(grid.final_nats, axis=-1).min(axis=(0, 1))
     assert best[grid.depths.index(16)] > best[grid.depths.index(4)] + 0.3
+
+
+def test_points_of_a_run_at_another_rate_are_not_drawn(open_lab, quick):
+    """Turn the rate after a run: the page still has the run, but its points belong to another chart."""
+    app = checked(press(open_lab("depth", part="trainability", rate="0.003"), "depth.run"))
+    assert EN("series.live") in str(app.get("echarts_chart")[0].proto)
+    app.select_slider(key="depth.rate@en").set_value("0.01")
+    app = checked(app.run())
+    assert EN("series.live") not in str(app.get("echarts_chart")[0].proto)

@@ -83,7 +83,7 @@ def test_warm_up_climbs_for_its_steps_and_is_absent_without():
     ],
 )
 def test_the_verdict_compares_both_ends_and_knows_a_constant_guess(finals, verdict):
-    result = SweepResult([2, 16], *([np.zeros((2, 1))] * 2), np.array(finals), 0.6, 5.43, 1.0)
+    result = SweepResult(0.01, [2, 16], *([np.zeros((2, 1))] * 2), np.array(finals), 0.6, 5.43, 1.0)
     assert result.verdict == verdict
 
 
