@@ -83,6 +83,15 @@ def test_formulas_are_the_same_in_both_languages(path):
     assert formulas("zh") == formulas("en")
 
 
+@pytest.mark.parametrize("path", PROSE_FILES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_formula_of_several_lines_opens_and_closes_on_lines_of_its_own(language, path):
+    """Else the page shows its source in red."""
+    for section in i18n.prose(language, path).values():
+        for line in section.splitlines():
+            assert line.count("$$") % 2 == 0 or line.strip() == "$$", line
+
+
 @pytest.mark.parametrize("lab", list(catalog.LABS))
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_lab_has_its_title_question_and_four_facets(lab, language):
