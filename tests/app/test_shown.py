@@ -43,8 +43,9 @@ def every_stage_of_data(app):
 
 
 def every_part_of_positions(app):
-    for part in ("shift", "order", "length"):
-        app.query_params.update({"part": part})
+    quick = {"steps": "50", "use_rope": "0", "use_learned": "0"}
+    for part, more in (("shift", {}), ("order", {}), ("length", quick)):
+        app.query_params.update({"part": part, **more})
         app = app.run()
         assert not app.exception
     letters("en")  # told in this thread, where calls are not noted: there are five million
@@ -70,7 +71,6 @@ PREPARE = {
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
-    "positions": {"steps": "50", "use_rope": "0", "use_learned": "0"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
