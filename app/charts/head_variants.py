@@ -95,7 +95,10 @@ def last_losses(result: VariantsResult, counts: Sequence[int], text: Words) -> F
 
 
 def summary(result: VariantsResult, text: Words) -> pd.DataFrame:
-    """One row per variant: what it costs and what it gains; `apart` if no seed's luck explains it."""
+    """One row per variant: what it costs and what it gains, and with how many seeds it loses to the best.
+
+    Variants of a seed read the same batches, so they are compared seed by seed.
+    """
     final = result.loss_nats[:, :, -1]  # (N, S)
     best = int(final.mean(axis=1).argmin())
     rows = []
@@ -109,10 +112,8 @@ def summary(result: VariantsResult, text: Words) -> pd.DataFrame:
         if final.shape[1] > 1:
             row[text("column.lowest")] = round(float(final[number].min()), 3)
             row[text("column.highest")] = round(float(final[number].max()), 3)
-            row[text("column.apart")] = text(
-                "apart.best" if number == best
-                else "apart.yes" if final[number].min() > final[best].max() else "apart.no"
-            )  # fmt: skip
+            worse = int((final[number] > final[best]).sum())
+            row[text("column.worse")] = "–" if number == best else f"{worse} / {final.shape[1]}"
         rows.append(row)
     return pd.DataFrame(rows)
 
