@@ -103,7 +103,7 @@ def trained_rows(cosines: np.ndarray, text: Words) -> Figure:
     return maps.matrix(
         cosines, labels, labels, text, alt=text("alt.trained_rows", trained=TRAINED_LENGTH),
         row_title=text("axis.position"), column_title=text("axis.position"),
-        value_title=text("value.cosine"), signed=True, bounds=(-1.0, 1.0), height=520,
+        value_title=text("value.cosine"), signed=True, bounds=(-1.0, 1.0), height=900,
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def reordering(result: OrderResult, text: Words) -> Figure:
     change = np.stack([reader.change for reader in result.readers])  # (readers, T)
     powers = np.log10(np.maximum(change, SMALLEST))
     return maps.matrix(
-        powers, [reader_name(reader, text) for reader in result.readers], result.after, text,
+        powers, [short_name(reader, text) for reader in result.readers], result.after, text,
         alt=text("alt.reordering"), row_title=text("axis.reader"), column_title=text("axis.new_order"),
         value_title=text("value.power"), signed=False, bounds=(-7.0, 0.5), height=300,
     )  # fmt: skip
@@ -169,6 +169,11 @@ def reordering(result: OrderResult, text: Words) -> Figure:
 def reader_name(reader: Reader, text: Words) -> str:
     encoding = name_of(reader.encoding, text)
     return text(f"reader.{reader.kind}", encoding=encoding)
+
+
+def short_name(reader: Reader, text: Words) -> str:
+    """For the narrow margin of a phone."""
+    return text(f"reader.short.{reader.kind}", encoding=name_of(reader.encoding, text))
 
 
 def place_errors(result: PlaceResult, text: Words) -> Figure:

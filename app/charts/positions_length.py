@@ -45,13 +45,15 @@ def against_length(
     series.append(Series(floor, ends, [floor_nats, floor_nats], "floor", dashed=True))
     return curve(
         series, x_title=text("axis.context"), y_title=text("axis.nats"), log_x=True,
-        x_range=(int(lengths[0]) / 2, int(lengths[-1]) * 1.2), y_range=(0, None), height=420,
+        x_range=(int(lengths[0]) / 2, int(lengths[-1]) * 2), y_range=(0, None), height=420,
         marks=[(mark, text("mark.trained", length=mark))], alt=text(f"alt.{kind}.length"),
     )  # fmt: skip
 
 
-def training(result: LengthResult, text: Words, live: Curves | None = None) -> Figure:
-    """Training loss of each encoding; a point is the mean of ten steps."""
+def training(
+    result: LengthResult, text: Words, live: Curves | None = None, steps: int | None = None
+) -> Figure:
+    """Training loss of each encoding over the `steps` of the run; a point is the mean of ten steps."""
     if live is not None:
         series = [
             Series(text(f"option.encoding.{name}"), *smoothed(nats), name)
@@ -70,7 +72,7 @@ def training(result: LengthResult, text: Words, live: Curves | None = None) -> F
                 )
             )  # fmt: skip
     return curve(
-        series, x_title=text("axis.step"), y_title=text("axis.nats"), y_range=(0, None),
+        series, x_title=text("axis.step"), y_title=text("axis.nats"), x_range=(0, steps), y_range=(0, None),
         alt=text("alt.training"), height=280,
     )  # fmt: skip
 
@@ -87,12 +89,12 @@ def turns(
 ) -> Figure:
     """How often each pair of channels goes round: in training, and over a long text with each cure."""
     pairs = np.arange(len(trained))
-    seen = text("series.seen", length=TRAINED_LENGTH)
-    series = [Series(seen, pairs, trained, "floor", points=True)]
-    series += [
-        Series(text(f"option.cure.{name}"), pairs, values, name, dashed=name == "none", points=True)
+    series = [
+        Series(text(f"option.cure.{name}"), pairs, values, name, points=True)
         for name, values in stretched.items()
     ]
+    seen = text("series.seen", length=TRAINED_LENGTH)  # on top: linear scaling lies upon it
+    series.append(Series(seen, pairs, trained, "guess", dashed=True))
     return curve(
         series, x_title=text("axis.pair"), y_title=text("axis.turns"), log_y=True,
         alt=text("alt.turns", length=length), height=320,

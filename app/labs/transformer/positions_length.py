@@ -60,7 +60,7 @@ def picture(page: LabPage, config: LengthConfig, view: JobView | None, guess: Gu
     if live:
         page.figure(figure, MEASURED, "length")
         page.caption("length.bands")
-    page.figure(charts.training(recorded, page.text, losses), MEASURED, "training")
+    page.figure(charts.training(recorded, page.text, losses, config.steps), MEASURED, "training")
     if view.result is not None:
         finish(page, view.result, guess)
 
