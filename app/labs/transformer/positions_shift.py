@@ -33,7 +33,8 @@ def draw(page: LabPage) -> None:
     result = page.run(lab.run, config)
     if result.dropped_tokens:
         page.caption("cut.tokens", kept=len(result.tokens), dropped=result.dropped_tokens)
-    page.figure(charts.changes(result, page.text), COMPUTED, "changes")
+    if len(result.moved) > 1:  # alone, rounding would fill the whole axis
+        page.figure(charts.changes(result, page.text), COMPUTED, "changes")
     moved = pick(page, result)
     say(page, moved, offset)
     draw_maps(page, result, moved)
