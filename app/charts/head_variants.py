@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
+from app import theme
 from app.charts import bars
 from app.charts.curves import Series, curve
+from app.charts.explore import plotly_figure
 from app.figures import Figure
 from app.i18n import Words
 from labcore.architecture.decode_speed import Speed
@@ -74,24 +77,72 @@ def _spread(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return losses.min(axis=0), losses.max(axis=0)
 
 
-def last_losses(result: VariantsResult, counts: Sequence[int], text: Words) -> Figure:
-    """The loss at the end against the number of heads: mean, and each seed a point.  For counts only."""
-    final = result.loss_nats[:, :, -1]  # (N, S)
-    seeds = [
-        Series(text("series.seed", seed=seed), counts, final[:, number], "baseline", points=True,
-               dashed=True)
-        for number, seed in enumerate(result.seeds)
-    ]  # fmt: skip
-    mean = Series(
-        text("series.mean"), counts, final.mean(axis=1), "changed", points=True,
-        spread=_spread(final.T) if final.shape[1] > 1 else None,
-    )  # fmt: skip
-    best = int(final.mean(axis=1).argmin())
+def gaps(shown: VariantsResult | Course, recorded: VariantsResult, text: Words) -> Figure:
+    """How much more each variant loses than the reference at every look, seed by seed.
+
+    A live run of one seed is drawn as points before the recorded gaps, if it looked at the same steps.
+    """
+    against = reference(shown.names)
+    lines = []
+    for name in shown.names:
+        own, band = _gap(shown, name, against), None
+        alike = np.array_equal(shown.steps, recorded.steps[: len(shown.steps)])
+        if len(own) > 1:
+            band = _spread(own)
+        elif alike and {name, against} <= set(recorded.names):
+            band = _spread(_gap(recorded, name, against)[:, : len(shown.steps)])
+        mean = own.mean(axis=0)
+        spread = None if name == against else band
+        lines.append(Series(name_of(name, text), shown.steps, mean, points=True, spread=spread))
+    last = max(float(line.y[-1]) for line in lines)
     return curve(
-        [mean, *(seeds if len(seeds) > 1 else [])], x_title=text("axis.heads"),
-        y_title=text("axis.nats"), log_x=True, height=320,
-        alt=text("alt.last", heads=counts[best], best=f"{final.mean(axis=1)[best]:.3f}"),
+        lines, x_title=text("axis.step"), height=340,
+        y_title=text("axis.gap", reference=name_of(against, text)),
+        alt=text("alt.gaps", reference=name_of(against, text), last=f"{last:.3f}"),
     )  # fmt: skip
+
+
+def reference(names: Sequence[str]) -> str:
+    """What the others are held against: MHA, or of several numbers of heads eight or the largest."""
+    return next((name for name in ("mha", "heads-8") if name in names), names[-1])
+
+
+def _gap(shown: VariantsResult | Course, name: str, against: str) -> np.ndarray:
+    """One variant's loss less the reference's, of the same seed.  -> (S, M)"""
+    one, other = (shown.loss_nats[shown.names.index(each)] for each in (name, against))
+    return np.atleast_2d(one - other)
+
+
+def last_losses(shown: VariantsResult, recorded: VariantsResult, text: Words) -> Figure:
+    """The loss at the end by number of heads: every seed a point, their mean a line.
+
+    One live seed is drawn before the recorded ones, if it made as many steps.
+    """
+    counts = [name.removeprefix("heads-") for name in shown.names]
+    alike = shown.steps[-1] == recorded.steps[-1] and set(shown.names) <= set(recorded.names)
+    behind = recorded if len(shown.seeds) == 1 and alike else shown
+    seeds = [behind.loss_nats[behind.names.index(name), :, -1] for name in shown.names]
+    mean = shown.loss_nats[:, :, -1].mean(axis=1)
+    best = int(mean.argmin())
+    spec = plotly_figure(
+        go.Scatter(
+            x=[count for count, each in zip(counts, seeds, strict=True) for _ in each],
+            y=np.concatenate(seeds), mode="markers", name=text("series.seeds"),
+            marker={"color": theme.MEANING["baseline"], "size": 7, "opacity": 0.7},
+        ),
+        go.Scatter(
+            x=counts, y=mean, mode="lines+markers",
+            name=text("series.mean" if len(shown.seeds) > 1 else "series.this_run"),
+            line={"color": theme.MEANING["changed"]}, marker={"size": 9},
+        ),
+        x_title=text("axis.heads"), y_title=text("axis.nats"),
+    )  # fmt: skip
+    spec.update_xaxes(type="category", categoryorder="array", categoryarray=counts)
+    table = pd.DataFrame({text("axis.heads"): counts, text("axis.nats"): mean})
+    for number, seed in enumerate(behind.seeds):
+        table[text("series.seed", seed=seed)] = [each[number] for each in seeds]
+    alt = text("alt.last", heads=counts[best], best=f"{mean[best]:.3f}")
+    return Figure("plotly", spec, alt, table, height=320)
 
 
 def summary(result: VariantsResult, text: Words) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from app.charts import head_variants as charts
 from app.job import JobView
 from app.page import LabPage
 from app.prediction import Guess
-from app.provenance import ANALYTIC, MEASURED
+from app.provenance import ANALYTIC, MEASURED, Provenance
 from app.results import Recording
 from labcore.architecture import head_variants as lab
 
@@ -49,11 +49,11 @@ def show_count(
     page: LabPage, config: lab.VariantsConfig, view: JobView | None, guess: Guess | None
 ) -> None:
     recording = page.recording("count", lab.VariantsResult)
-    shown = show(page, config, view, recording, "count_losses")
+    shown = show(page, config, view, recording, "count")
     if shown is None:
         return
-    counts = [int(name.removeprefix("heads-")) for name in shown.result.names]
-    page.figure(charts.last_losses(shown.result, counts, page.text), shown.provenance, "last")
+    figure = charts.last_losses(shown.result, recording.result, page.text)
+    page.figure(figure, shown.provenance, "last")
     if view is not None:
         page.reveal(guess, best_count(recording.result))
 
@@ -62,7 +62,7 @@ def show_sharing(
     page: LabPage, config: lab.VariantsConfig, view: JobView | None, guess: Guess | None
 ) -> None:
     recording = page.recording("sharing", lab.VariantsResult)
-    shown = show(page, config, view, recording, "sharing_losses")
+    shown = show(page, config, view, recording, "sharing")
     if shown is None:
         return
     speed = shown.result.speed
@@ -87,12 +87,34 @@ def show(
         if view.events:
             page.caption("seed.now", seed=view.events[-1].seed, step=view.events[-1].step)
             course = charts.course_of(view.events)
-            page.figure(charts.losses(course, recording.result, page.text), MEASURED, key)
+            draw_course(page, course, recording.result, MEASURED, key)
         return None
-    page.figure(charts.losses(shown.result, recording.result, page.text), shown.provenance, key)
-    st.dataframe(charts.summary(shown.result, page.text), hide_index=True)
+    draw_course(page, shown.result, recording.result, shown.provenance, key)
+    st.dataframe(
+        charts.summary(shown.result, page.text), hide_index=True, column_config=numbers(page)
+    )
     page.caption("summary.about" if len(shown.result.seeds) > 1 else "summary.one_seed")
     return shown
+
+
+def draw_course(
+    page: LabPage, shown: lab.VariantsResult | charts.Course, recorded: lab.VariantsResult,
+    source: Provenance, key: str,
+) -> None:  # fmt: skip
+    """The losses, and magnified what the variants differ by."""
+    page.figure(charts.losses(shown, recorded, page.text), source, f"{key}_losses")
+    page.figure(charts.gaps(shown, recorded, page.text), source, f"{key}_gaps")
+
+
+def numbers(page: LabPage) -> dict:
+    """How the columns of the summary are written."""
+    whole = {
+        name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "cache")
+    }
+    nats = {
+        name: st.column_config.NumberColumn(format="%.3f") for name in ("loss", "lowest", "highest")
+    }
+    return {page.text(f"column.{name}"): column for name, column in (whole | nats).items()}
 
 
 def fastest(result: lab.VariantsResult) -> str:

@@ -1,5 +1,7 @@
 """The heads lab's screen: switches that turn, a control beside them, runs that draw, nothing that breaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -219,7 +221,8 @@ def test_how_many_can_go_stops_at_the_first_point_that_is_too_high():
 def test_the_recorded_races_are_shown_before_any_run(open_lab, language, part):
     app = checked(open_lab("heads", language, part=part))
     assert {"en": "recorded run with 5 seeds", "zh": "5 个种子录制"}[language] in said(app)
-    assert len(app.get("echarts_chart")) == {"count": 2, "sharing": 3}[part]
+    assert len(app.get("echarts_chart")) == {"count": 2, "sharing": 4}[part]
+    assert len(app.get("plotly_chart")) == {"count": 1, "sharing": 0}[part]
     table = app.dataframe[0].value
     assert len(table) == 4
     assert table.iloc[:, 1].nunique() == {"count": 1, "sharing": 4}[part]  # parameters
@@ -263,6 +266,37 @@ def test_a_run_of_one_seed_is_drawn_before_the_recorded_spread():
     table = variant_charts.losses(live, recorded, EN).data()
     assert table["1 heads (min)"].tolist() == pytest.approx([1.1])
     assert table["1 heads (max)"].tolist() == pytest.approx([1.3])
+
+
+def test_gaps_are_taken_seed_by_seed():
+    """0.2 and 0.2 above the reference: no spread, though the seeds themselves differ by 0.1."""
+    table = variant_charts.gaps(made([[1.2, 1.3], [1.0, 1.1], [1.1, 1.1]]), made([[1, 1]] * 3), EN)
+    table = table.data()
+    assert table["1 heads"].tolist() == pytest.approx([0.2])
+    for side in ("min", "max"):
+        assert table[f"1 heads ({side})"].tolist() == pytest.approx([0.2])
+    assert table["32 heads (min)"].tolist() == pytest.approx([0.0], abs=1e-6)
+    assert table["8 heads"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("names", "against"),
+    [
+        (("gqa", "mha"), "mha"),
+        (("heads-1", "heads-8", "heads-32"), "heads-8"),
+        (("heads-1", "heads-4"), "heads-4"),
+    ],
+)
+def test_the_reference_is_mha_or_eight_heads_or_the_most(names, against):
+    assert variant_charts.reference(names) == against
+
+
+def test_one_seed_stands_before_the_recorded_ones_only_after_as_many_steps():
+    live, recorded = made([[1.2], [1.0], [1.1]]), made([[1.1, 1.3], [0.9, 1.1], [1.0, 1.2]])
+    table = variant_charts.last_losses(live, recorded, EN).data()
+    assert table["seed 1"].tolist() == pytest.approx([1.3, 1.1, 1.2])
+    longer = replace(recorded, steps=np.array([400]))
+    assert "seed 1" not in variant_charts.last_losses(live, longer, EN).data()
 
 
 def test_the_guesses_are_those_of_both_passes():
