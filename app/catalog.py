@@ -57,10 +57,20 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "dataflow", "by_hand", "attention", "positions", "heads", "induction", "families",
         "depth", "training",
     ),
-    _chapter(2, "pretraining", "school", "data", "planner"),
-    _chapter(3, "alignment", "tune"),
-    _chapter(4, "inference", "speed"),
-    _chapter(5, "frontier", "rocket_launch"),
+    _chapter(
+        2, "pretraining", "school",
+        "data",
+        "planner",
+    ),
+    _chapter(
+        3, "alignment", "tune",
+    ),
+    _chapter(
+        4, "inference", "speed",
+    ),
+    _chapter(
+        5, "frontier", "rocket_launch",
+    ),
 )  # fmt: skip
 
 LABS: dict[str, LabSpec] = {lab.id: lab for chapter in CHAPTERS for lab in chapter.labs}
