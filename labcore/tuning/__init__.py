@@ -1,0 +1,1 @@
+"""Fine-tuning and alignment: instructions, adapters, rewards, reinforcement, preferences, safety."""
