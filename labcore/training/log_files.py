@@ -69,6 +69,8 @@ def read_table(data: bytes) -> LogTable:
                 return _table(kind, read(text))
             except (ValueError, RecursionError, TypeError, AttributeError):
                 continue
+    if text.count("\n") > LIMIT_ROWS:
+        raise _too_large(text.count("\n"))
     table = _table("csv", from_csv(text))
     if not LOSSES & table.columns.keys():
         printed = _table("printed", from_printed(text))
@@ -91,8 +93,12 @@ def _text(data: bytes) -> str:
 def _table(kind: str, records: list[Record]) -> LogTable:
     counts = Counter(name for record in records for name in record)
     if len(records) > LIMIT_ROWS or len(counts) > LIMIT_COLUMNS:
-        raise LabInputError("log", len(records), "log_size", rows=LIMIT_ROWS, columns=LIMIT_COLUMNS)
+        raise _too_large(len(records))
     return LogTable(kind, records, dict(counts))
+
+
+def _too_large(rows: int) -> LabInputError:
+    return LabInputError("log", rows, "log_size", rows=LIMIT_ROWS, columns=LIMIT_COLUMNS)
 
 
 def from_json(text: str) -> list[Record]:
@@ -102,7 +108,9 @@ def from_json(text: str) -> list[Record]:
         if "log_history" in whole:
             whole = whole["log_history"]
         else:
-            whole = [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
+            whole = [
+                dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)
+            ]
     # The Trainer closes with a summary, whose "train_loss" is a mean over the whole run.
     return [_numbers(record) for record in whole if "train_runtime" not in record]
 
@@ -148,7 +156,7 @@ def _numbers(record: Mapping[str, object]) -> Record:
 # Records to a `RunLog`.
 
 
-def run_log(
+def log_of(
     table: LogTable,
     columns: Mapping[str, str],
     floor_nats: float | None = None,
