@@ -7,6 +7,7 @@ run: what is yielded depends on the config, the model and the batches alone.
 import math
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -20,6 +21,11 @@ from labcore.errors import LabInputError
 from labcore.training import optimiser as optimisers
 from labcore.training.objectives import Batch, mean_token_loss
 from labcore.training.schedule import SCHEDULES, Schedule, learning_rate
+from labcore.training.signals import Signals, Watch
+
+# In "bf16" the products are computed in 16 bits and the weights kept in 32; in "bf16_weights" the
+# weights are rounded to 16 bits after each update, which swallows updates that are too small.
+PRECISIONS = ("fp32", "bf16", "bf16_weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +42,19 @@ class TrainConfig:
     eval_every: int = 20  # steps between two looks at held-out text; 0: never
     snapshot_every: int = 0  # steps between two snapshots; 0: never
     seed: int = 0  # of the batches
+    micro_batches: int = 1  # parts in which a batch is read, for want of memory, before one update
+    precision: str = "fp32"  # or "bf16", "bf16_weights"
 
     def __post_init__(self):
-        for name in ("steps", "batch_size"):
+        for name in ("steps", "batch_size", "micro_batches"):
             if getattr(self, name) < 1:
                 raise LabInputError(name, getattr(self, name), "at_least", limit=1)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise LabInputError("learning_rate", self.learning_rate, "positive")
         if self.schedule not in SCHEDULES:
             raise LabInputError("schedule", self.schedule, "known_choice", allowed=SCHEDULES)
+        if self.precision not in PRECISIONS:
+            raise LabInputError("precision", self.precision, "known_choice", allowed=PRECISIONS)
         for name in ("warmup_steps", "weight_decay", "eval_every", "snapshot_every"):
             if getattr(self, name) < 0:
                 raise LabInputError(name, getattr(self, name), "at_least", limit=0)
@@ -74,6 +84,8 @@ class Step:
     validation_nats: float | None = None  # after the update; None between two evaluations
     snapshot: Any = None  # what the caller's `snapshot` gave; None between two snapshots
     diverged: bool = False  # loss or gradient is not finite: no update made, the run is over
+    seconds: float = 0.0  # of the update alone, without looks
+    signals: Signals | None = None  # what a `Watch` saw of the update
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,19 +106,30 @@ def train(
     config: TrainConfig,
     evaluate: Callable[[nn.Module], float] | None = None,
     snapshot: Callable[[nn.Module, int], Any] | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
+    watch: Watch | None = None,
+    made_before: int = 0,
 ) -> Generator[Step, None, TrainResult]:
     """Train `model` in place, one update per batch, and yield a `Step` after each.
 
     `evaluate(model)` gives held-out nats per token, `snapshot(model, step)` anything worth keeping;
     both look at the model after the update, in evaluation mode, and always at the last step.
-    The run is shorter than `config.steps` if `batches` runs dry or if it diverges.
+    The run is shorter than `config.steps` if `batches` runs dry or if it diverges. Without an
+    `optimiser` it is AdamW. A run that is continued has `made_before` of its steps behind it.
     """
-    optimiser = optimisers.adamw(model, config.learning_rate, config.weight_decay, config.betas)
+    if optimiser is None:
+        optimiser = optimisers.adamw(model, config.learning_rate, config.weight_decay, config.betas)
     started, made = time.perf_counter(), []
     tokens_seen, diverged = 0, False
-    for step, batch in enumerate(islice(batches, config.steps), start=1):
-        rate = config.learning_rate_at(step)
-        loss, grad_norm, diverged = update(model, batch, optimiser, rate, config.clip_norm)
+    left = islice(batches, max(0, config.steps - made_before))
+    for step, batch in enumerate(left, start=made_before + 1):
+        rate, began = config.learning_rate_at(step), time.perf_counter()
+        with watch or nullcontext():
+            loss, grad_norm, diverged = update(
+                model, batch, optimiser, rate, config.clip_norm,
+                config.micro_batches, config.precision,
+            )  # fmt: skip
+        seconds = time.perf_counter() - began
         tokens_seen += int(batch.padding_mask.sum())
         looks = partial(_due, step=step, steps=config.steps, over=diverged)
         made.append(
@@ -120,6 +143,8 @@ def train(
                 evaluate(model) if evaluate and looks(config.eval_every) else None,
                 snapshot(model, step) if snapshot and looks(config.snapshot_every) else None,
                 diverged,
+                seconds,
+                watch.signals if watch else None,
             )
         )
         yield made[-1]
@@ -134,6 +159,8 @@ def update(
     optimiser: torch.optim.Optimizer,
     rate: float,
     clip_norm: float | None,
+    micro_batches: int = 1,
+    precision: str = "fp32",
 ) -> tuple[float, float, bool]:
     """One step downhill.  -> loss before it in nats, gradient norm before clipping, diverged
 
@@ -141,14 +168,38 @@ def update(
     """
     model.train()
     optimiser.zero_grad()
-    loss, minimised = mean_token_loss(model, batch)
-    minimised.backward()
+    loss = gradient(model, batch, micro_batches, precision)
     grad_norm = optimisers.clip_gradients(model, clip_norm)
-    diverged = not (math.isfinite(loss.item()) and math.isfinite(grad_norm))
+    diverged = not (math.isfinite(loss) and math.isfinite(grad_norm))
     if not diverged:
         optimisers.set_learning_rate(optimiser, rate)
         optimiser.step()
-    return loss.item(), grad_norm, diverged
+    if precision == "bf16_weights":
+        round_weights(model)
+    return loss, grad_norm, diverged
+
+
+def gradient(model: nn.Module, batch: Batch, micro_batches: int, precision: str) -> float:
+    """Add up the gradient of the batch's mean loss, part by part.  -> that loss, in nats
+
+    subtle: a part counts by its targets. The plain mean of the parts' means is another loss as soon as
+    one part has more targets than another.
+    """
+    whole, total = max(1, batch.num_targets), 0.0
+    for part in batch.parts(micro_batches):
+        share = part.num_targets / whole
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision != "fp32"):
+            loss, minimised = mean_token_loss(model, part)
+        (minimised * share).backward()
+        total += loss.item() * share
+    return total
+
+
+@torch.no_grad()
+def round_weights(model: nn.Module) -> None:
+    """Keep of each weight what 16 bits hold: 8 bits of exponent, 8 of precision."""
+    for weight in model.parameters():
+        weight.copy_(weight.bfloat16())
 
 
 def _due(every: int, step: int, steps: int, over: bool) -> bool:

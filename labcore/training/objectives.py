@@ -8,7 +8,7 @@ B batch, T position, S position of the context, V vocabulary. Losses are nats pe
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -40,6 +40,14 @@ class Batch:
     @property
     def num_targets(self) -> int:
         return int((self.targets != IGNORE).sum())
+
+    def parts(self, count: int) -> "list[Batch]":
+        """The batch cut into at most `count` parts of like numbers of rows."""
+        if count == 1:
+            return [self]
+        columns = [getattr(self, field.name) for field in fields(self)]
+        cut = [[None] * count if c is None else c.tensor_split(count) for c in columns]
+        return [Batch(*part) for part in zip(*cut, strict=True) if len(part[0])]
 
 
 def shuffled(
