@@ -21,8 +21,8 @@ from labcore.model.config import ModelConfig
 from labcore.model.counting import flops_total, parameter_total
 from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
-from labcore.pretraining.monitor_text import PROBE_ROWS, MonitorText, text_of
-from labcore.pretraining.training_text import TrainingTextConfig
+from labcore.pretraining.corpus import Source, WorldTextConfig
+from labcore.pretraining.monitor_text import MonitorText, text_of
 from labcore.training import faults, optimiser, resume
 from labcore.training.faults import Setup
 from labcore.training.loop import Step, TrainConfig, train
@@ -35,6 +35,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "batch_size": (1, 64), "micro_batches": (1, 16), "seed": (0, 9999), "weight_decay": (0.0, 1.0),
     "learning_rate": (1e-6, 10.0),
 }  # fmt: skip
+STORIES = WorldTextConfig(told="stories")
+PROBE_ROWS = 16  # of held-out text, on which the inside of the model is looked at
 ACTIVATIONS = ("gelu", "relu")
 HEADS, MAX_POSITIONS = 4, 256
 LOOKS, INSIDE_LOOKS = 15, 5  # at held-out text and inside the model, in the course of a run
@@ -47,7 +49,7 @@ class MonitorConfig:
     hidden_size: int = 48
     activation: str = "gelu"
     optimiser: str = "adamw"
-    learning_rate: float = 5e-3  # the highest of the schedule
+    learning_rate: float = 1e-2  # the highest of the schedule
     schedule: str = "cosine"
     warmup_steps: int = 20
     weight_decay: float = 0.01
@@ -58,7 +60,7 @@ class MonitorConfig:
     steps: int = 150
     seed: int = 0  # of the weights and of the text
     fault: str = "healthy"
-    corpus: TrainingTextConfig | None = None  # None: the micro-world
+    corpus: Source = STORIES
     stop_after: int | None = None  # break the run off here; its schedule is that of all `steps`
     checkpoint: bytes = field(default=b"", repr=False)  # of a run that is to be continued
 

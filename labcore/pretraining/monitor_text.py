@@ -3,24 +3,23 @@
 A step's batch follows from the seed and the step's number alone. So a run that is broken off and continued
 needs no record of what it has read, and runs with one seed read the same text in the same order.
 
-R rows, B batch, T positions.
+B batch, T positions.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import torch
 
-from labcore.architecture import depth_training
 from labcore.architecture.build_train_corpus import draw_story, world
-from labcore.pretraining.training_text import TrainingText, TrainingTextConfig, training_text
+from labcore.pretraining.corpus import LANGUAGES, Source, WorldText, pretraining_text
+from labcore.pretraining.training_text import TrainingText
 from labcore.text.bpe import BPETokenizer
 from labcore.training.objectives import Batch, causal_batch, packed_batch
 
-LANGUAGES = depth_training.LANGUAGES
-PROBE_ROWS = 16  # of held-out text, on which the inside of the model is looked at
+STORY_TOKENS = 32  # of each story; the shortest has more, so nothing is padding
 HELD_OUT_ROWS = 64  # at most
 APART = 1_000_003  # a prime: (seed, step) pairs get numbers of their own
 
@@ -30,7 +29,7 @@ class MonitorText:
     tokenizer: BPETokenizer
     batch_at: Callable[[int], Batch]  # of a step, from 1
     held_out: Batch
-    floor_nats: float | None  # lowest possible mean loss on such text; None for natural text
+    floor_nats: float | None  # lowest possible mean loss on `held_out`; None for natural text
     opening: list[int]  # what the model starts from when it speaks
 
     @property
@@ -39,39 +38,52 @@ class MonitorText:
         return math.log(self.tokenizer.vocab_size)
 
 
-def text_of(corpus: TrainingTextConfig | None, batch_size: int, seed: int) -> MonitorText:
-    """None is the micro-world: stories in both languages, each cut to its first 32 tokens."""
-    if corpus is None:
-        held_out = depth_training.held_out()
-        return MonitorText(
-            world().tokenizer, partial(stories_at, batch_size, seed), held_out,
-            depth_training.floor_nats(), held_out.tokens[0, :2].tolist(),
-        )  # fmt: skip
-    text = training_text(corpus)
-    held_out = packed_batch(text.held_out.rows(range(min(HELD_OUT_ROWS, len(text.held_out)))))
+def text_of(source: Source, batch_size: int, seed: int) -> MonitorText:
+    text = pretraining_text(source)
+    if isinstance(text, WorldText):
+        languages, told = LANGUAGES[source.languages], source.told
+        at = partial(stories_at, languages, told, batch_size, seed)
+        rows = text.held_out[:HELD_OUT_ROWS]
+        held_out = causal_batch(beginnings(rows), text.tokenizer.pad_id)
+        return MonitorText(text.tokenizer, at, held_out, floor_nats(source), rows[0][:2])
+    rows = range(min(HELD_OUT_ROWS, len(text.held_out)))
+    held_out = packed_batch(text.held_out.rows(rows), text.apart)
     at = partial(rows_at, text, batch_size, seed)
     return MonitorText(text.tokenizer, at, held_out, None, [text.tokenizer.bos_id])
 
 
+def beginnings(rows: Sequence[list[int]]) -> list[list[int]]:
+    """So much of each story that 32 tokens are asked for."""
+    return [row[: STORY_TOKENS + 1] for row in rows]
+
+
+@lru_cache(maxsize=8)
+def floor_nats(source: Source) -> float:
+    """What the held-out beginnings leave to chance: mean of -ln q per token, q their true source."""
+    known, nats = world(source.told), []
+    for row in pretraining_text(source).held_out[:HELD_OUT_ROWS]:
+        tag, *rest = known.sequence_nats(row)[:STORY_TOKENS]
+        nats += [tag if source.languages == "both" else 0.0, *rest]
+    return sum(nats) / len(nats)
+
+
 @lru_cache(maxsize=1024)
-def stories_at(batch_size: int, seed: int, step: int) -> Batch:
+def stories_at(
+    languages: tuple[str, ...], told: str, batch_size: int, seed: int, step: int
+) -> Batch:
     """New stories, told for this step alone."""
     rng = torch.Generator().manual_seed(APART * seed + step)
-    rows = [draw_story(LANGUAGES, "stories", "train", rng) for _ in range(batch_size)]
-    return depth_training.beginnings(causal_batch(rows, world().tokenizer.pad_id))
+    rows = [draw_story(languages, told, "train", rng) for _ in range(batch_size)]
+    return causal_batch(beginnings(rows), world().tokenizer.pad_id)
 
 
 def rows_at(text: TrainingText, batch_size: int, seed: int, step: int) -> Batch:
-    """Rows number (step - 1)·B … step·B - 1 of a list that is shuffled anew for each epoch."""
-    numbers = range((step - 1) * batch_size, step * batch_size)
-    rows = [shuffled_row(len(text.train), seed, number) for number in numbers]
+    """Rows (step - 1)·B to step·B - 1 of a list that is shuffled anew for each epoch."""
+    count, rows = len(text.train), []
+    for number in range((step - 1) * batch_size, step * batch_size):
+        epoch, place = divmod(number, count)
+        rows.append(epoch_order(count, seed, epoch)[place])
     return packed_batch(text.train.rows(rows), text.apart)
-
-
-def shuffled_row(count: int, seed: int, number: int) -> int:
-    """Which of `count` rows stands at place `number`, epochs one after the other."""
-    epoch, place = divmod(number, count)
-    return epoch_order(count, seed, epoch)[place]
 
 
 @lru_cache(maxsize=64)

@@ -80,7 +80,7 @@ def frozen_layer(setup: Setup) -> Setup:
 
 def exploding(setup: Setup) -> Setup:
     """No normalisation, and blocks that each say more than the stream holds: it grows like a power."""
-    return replace(setup, model=setup.model.with_(norm="none"), writers_gain=60.0)
+    return replace(setup, model=setup.model.with_(norm="none"), writers_gain=30.0)
 
 
 INJECT: dict[str, Callable[[Setup], Setup]] = {
