@@ -134,4 +134,5 @@ class Stack(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.layers[0].attn.out.weight.dtype
+        # Of any weight that is a plain matrix: others may be packed, or stand inside an adapter.
+        return next(weight.dtype for weight in self.parameters() if weight.is_floating_point())
