@@ -38,7 +38,10 @@ RULES: tuple[Asked, ...] = (
         ("validation_nats",), "overfitting",
     ),
     Asked(rules.bad_init, ("plateau", "no_warmup"), ("uniform_nats",), "bad_init"),
-    Asked(rules.exploding, ("rate_too_high", "spikes", "plateau"), ("activation_rms",), "exploding"),
+    Asked(
+        rules.exploding, ("bad_init", "rate_too_high", "spikes", "poisoned_batch", "plateau"),
+        ("activation_rms",), "exploding",
+    ),
     Asked(
         rules.rate_too_high, ("no_warmup", "plateau", "spikes", "poisoned_batch"),
         ("update_ratio",), "rate_too_high",

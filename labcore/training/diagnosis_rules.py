@@ -40,19 +40,26 @@ def not_a_number(run: Seen) -> Finding | None:
 
 
 def exploding(run: Seen) -> Finding | None:
-    """The stream multiplies from block to block, or the loss ends far above where it began."""
+    """The stream multiplies from block to block, the gradient is huge, or the loss ends above its start."""
     found = []
-    rms, loss = run.log.activation_rms, run.loss
-    rms = rms[np.isfinite(rms).all(axis=1)]
+    rms, loss, norm = run.log.activation_rms, run.loss, run.grad_norm
+    rms = rms[(np.isfinite(rms) & (rms > 0)).all(axis=1)]
     if rms.shape[1] >= 3 and len(rms):
-        last = np.median(rms[-max(1, len(rms) // 10) :], axis=0)
-        per_block = float((last[-1] / max(last[0], 1e-12)) ** (1 / (rms.shape[1] - 1)))
-        facts = {"factor": per_block, "first": float(last[0]), "last": float(last[-1])}
-        found.append(Finding("exploding", "by_block", grade(per_block, 1.4, 2.2), facts))
+        factors = (rms[:, -1] / rms[:, 0]) ** (1 / (rms.shape[1] - 1))
+        at = int(np.argsort(factors)[-max(1, len(rms) // 20)])  # not the largest, which may be luck
+        facts = {
+            "factor": float(factors[at]), "first": float(rms[at, 0]), "last": float(rms[at, -1]),
+        }  # fmt: skip
+        found.append(Finding("exploding", "by_block", grade_log(factors[at], 1.7, 3), facts))
+    if len(norm) >= 8:
+        usual = float(np.median(norm.value[:5]))
+        found.append(
+            Finding("exploding", "huge_gradient", grade_log(usual, 100, 1000), {"norm": usual})
+        )
     if len(loss) >= 8 and loss.start > 0:
-        times = loss.end / loss.start
         facts = {"start": loss.start, "end": loss.end}
-        found.append(Finding("exploding", "above_start", grade(times, 1.0, 1.6), facts))
+        strength = grade(loss.end / loss.start, 1.0, 1.6)
+        found.append(Finding("exploding", "above_start", strength, facts))
     return strongest(found)
 
 

@@ -9,7 +9,7 @@ Source: tensorflow/core/lib/io/record_writer.h (framing), tensorflow/core/util/e
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from labcore.errors import LabInputError
 
@@ -50,6 +50,25 @@ def scalars(data: bytes) -> Iterator[Record]:
             number = _number(value)
             if number is not None:
                 yield {"step": float(event.step), value.tag: number}
+
+
+def write_scalars(records: Iterable[Record]) -> bytes:
+    """Inverse of `scalars`: one event for each value of each record."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    events = [Event(file_version="brain.Event:2")]
+    for record in records:
+        for tag, value in record.items():
+            if tag != "step":
+                events.append(Event(step=int(record["step"])))
+                events[-1].summary.value.add(tag=tag, simple_value=value)
+    return b"".join(_framed(event.SerializeToString()) for event in events)
+
+
+def _framed(data: bytes) -> bytes:
+    head = struct.pack("<Q", len(data))
+    sums = (struct.pack("<I", _masked_crc(part)) for part in (head, data))
+    return head + next(sums) + data + next(sums)
 
 
 def _length_at(data: bytes, at: int) -> int | None:

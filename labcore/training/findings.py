@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -31,14 +31,12 @@ class Seen:
 
 
 def seen(log: RunLog) -> Seen:
-    columns = (
-        log.loss_nats,
-        log.validation_nats,
-        log.grad_norm,
-        log.learning_rate,
-        log.update_ratio,
-    )
-    return Seen(log, *(measured(log.step, column) for column in columns))
+    """subtle: a log kept in single precision is read in double, in which 1e-300 is not 0."""
+    columns = {field.name: getattr(log, field.name) for field in fields(log)}
+    wide = {n: c.astype(float) for n, c in columns.items() if isinstance(c, np.ndarray)}
+    log = replace(log, **wide)
+    signals = ("loss_nats", "validation_nats", "grad_norm", "learning_rate", "update_ratio")
+    return Seen(log, *(measured(log.step, getattr(log, name)) for name in signals))
 
 
 def grade(value: float, usual: float, sure: float) -> float:
@@ -52,7 +50,7 @@ def grade(value: float, usual: float, sure: float) -> float:
 
 def grade_log(value: float, usual: float, sure: float) -> float:
     """The same for what is judged by its order of magnitude."""
-    return grade(math.log(max(value, 1e-300)), math.log(usual), math.log(sure))
+    return grade(math.log(max(float(value), 1e-300)), math.log(usual), math.log(sure))
 
 
 def strongest(found: Sequence[Finding]) -> Finding | None:

@@ -112,6 +112,17 @@ def test_one_bend_is_named_with_its_evidence_and_beyond_doubt(fault):
     assert finding.strength > 0.8
 
 
+@pytest.mark.parametrize("fault", SAME_BUT)
+def test_a_log_in_single_precision_is_judged_alike(fault):
+    """Recordings are kept so. 1e-300, which guards a logarithm, would be 0 there."""
+    log = healthy(**SAME_BUT[fault][0])
+    narrow = {
+        name: getattr(log, name).astype(np.float32)
+        for name in RunLog.__slots__[1:9]
+    }  # fmt: skip
+    assert diagnose(replace(log, **narrow))[0].fault == fault
+
+
 def test_facts_quote_the_log():
     """Batch number 121 costs 9; block 2 of 4 is frozen; a first loss of 20 beside ln V = 8."""
     spike = diagnose(healthy(loss_nats=changed(LOSS, 120, 9.0)))[0].facts
@@ -129,6 +140,18 @@ def test_causes_come_before_what_they_bring_along():
     strengths = {one.fault: one.strength for one in found}
     assert found[0].fault == "duplicates"
     assert strengths["sawtooth"] < CALLED
+
+
+def test_what_explodes_from_block_to_block_or_from_the_first_gradient_on():
+    """Four blocks, times five each; and a gradient of thousands, which also explains a huge first loss."""
+    by_block = healthy(activation_rms=np.tile([1.0, 5.0, 25.0, 125.0], (len(STEPS), 1)))
+    assert first(by_block) == ("exploding", "by_block")
+    assert diagnose(by_block)[0].facts["factor"] == pytest.approx(5)
+    huge = {
+        "loss_nats": LOSS + 300 * np.exp(-STEPS / 10),
+        "grad_norm": 5000 * np.exp(-STEPS / 10) + 1,
+    }
+    assert first(healthy(**huge)) == ("exploding", "huge_gradient")
 
 
 def test_the_last_loss_of_a_run_that_broke_off_is_a_nan():
