@@ -36,6 +36,7 @@ class Batch:
     context_padding_mask: Tensor | None = None  # (B, S) bool
     documents: Tensor | None = None  # (B, T) which document of its row each token belongs to
     positions: Tensor | None = None  # (B, T) where each token stands in its document
+    plain_mean: bool = False  # no guard: a batch that asks for nothing has the mean 0/0, a NaN
 
     @property
     def num_targets(self) -> int:
@@ -46,7 +47,7 @@ class Batch:
         if count == 1:
             return [self]
         columns = [getattr(self, field.name) for field in fields(self)]
-        cut = [[None] * count if c is None else c.tensor_split(count) for c in columns]
+        cut = [c.tensor_split(count) if torch.is_tensor(c) else [c] * count for c in columns]
         return [Batch(*part) for part in zip(*cut, strict=True) if len(part[0])]
 
 
@@ -169,7 +170,8 @@ def mean_token_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     a token of a short row more.
     """
     losses, balance_loss = token_losses(model, batch)
-    loss = losses.sum() / max(1, batch.num_targets)
+    least = 0 if batch.plain_mean else 1
+    loss = losses.sum() / max(least, batch.num_targets)
     return loss, loss + balance_loss
 
 
