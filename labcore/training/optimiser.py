@@ -71,7 +71,13 @@ def state_numbers(optimiser: torch.optim.Optimizer) -> int:
 def adamw(
     model: nn.Module, learning_rate: float, weight_decay: float, betas: tuple[float, float]
 ) -> torch.optim.AdamW:
-    """torch's own AdamW for `model`.
+    """torch's own AdamW for `model`."""
+    groups = decay_groups(model, weight_decay)
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The weights that decay, and those that do not.
 
     Norm gains and biases are left out of the decay: pulling a gain towards 0 would silence its
     layer instead of simplifying it.
@@ -81,8 +87,7 @@ def adamw(
         {"params": [w for w in trained if w.dim() >= 2], "weight_decay": weight_decay},
         {"params": [w for w in trained if w.dim() < 2], "weight_decay": 0.0},
     ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)
+    return [group for group in groups if group["params"]]
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
