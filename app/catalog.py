@@ -49,6 +49,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "depth": ("dataflow",),
     "training": ("positions", "families", "depth"),
     "planner": ("dataflow", "training"),
+    "distributed": ("training", "planner"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -61,6 +62,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         2, "pretraining", "school",
         "data",
         "planner",
+        "distributed",
     ),
     _chapter(
         3, "alignment", "tune",

@@ -28,6 +28,7 @@ from labcore.architecture import (
     positions_length,
     positions_rescue,
 )
+from labcore.distributed import parallel_run, parallel_study, recovery
 from labcore.pretraining import vocabulary
 
 
@@ -58,6 +59,9 @@ ENTRIES: tuple[Entry, ...] = (
         Entry("heads", f"ranking-{config.model}", partial(head_ranking.run, config), config.seed)
         for config in head_ranking.RECORDED
     ),
+    Entry("distributed", "default", lambda: parallel_run.run(parallel_run.RunConfig()), 0),
+    Entry("distributed", "resume", lambda: recovery.run(recovery.RecoveryConfig()), 0),
+    Entry("distributed", "study", lambda: parallel_study.run(parallel_study.StudyConfig()), 0),
     Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
     Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
 )  # fmt: skip

@@ -69,6 +69,14 @@ MEANING: dict[str, Hex] = {
     "cache": SKY,
     "communication": VERMILION,
     "idle": GRAY,
+    # processes of one run, beside what all of them make together ("train")
+    "rank_0": AMBER,
+    "rank_1": GREEN,
+    "rank_2": PURPLE,
+    "rank_3": SKY,
+    # what a formula says, and what was measured
+    "formula": GRAY,
+    "measured": BLUE,
     # the passes of a pipeline
     "forward": BLUE,
     "backward": AMBER,

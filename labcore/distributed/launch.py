@@ -33,7 +33,9 @@ RECIPE = "labcore.recipes.pretrain"
 LOOPBACK = "lo" if sys.platform != "darwin" else "lo0"
 LOOK_SECONDS = 0.5  # without news; a page can stop a run this often
 SILENCE_SECONDS = 300.0  # after which processes are given up; imports on a busy machine are slow
-PIPE_BYTES = 4096  # a small pipe: when nobody reads, the first process soon waits, and the others with it
+PIPE_BYTES = (
+    4096  # a small pipe: when nobody reads, the first process soon waits, and the others with it
+)
 TIDY_SECONDS = 10.0  # what torchrun gets to end its processes itself
 DEFAULT = ParallelConfig()
 
@@ -68,9 +70,9 @@ def local_arguments(launch: Launch, folder: str) -> list[str]:
         "--nnodes", "1", "--nproc-per-node", str(launch.processes),
         *(["--max-restarts", str(launch.restarts)] if launch.restarts else []),
         "--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file",
-        "--rdzv-endpoint", f"{folder}/rendezvous", "--log-dir", f"{folder}/logs",
+        "--rdzv-endpoint", f"{folder}/agents", "--log-dir", f"{folder}/logs",
         "-m", RECIPE, *launch.options, "--out", f"{folder}/runs",
-        "--init-method", f"file://{folder}/store",
+        "--init-method", f"file:{folder}/processes",
     ]  # fmt: skip
 
 
@@ -91,7 +93,9 @@ def spelled(arguments: Sequence[str]) -> str:
 @contextmanager
 def workplace() -> Iterator[Path]:
     """A folder for one launch, or for several that go on from each other's checkpoints."""
-    with tempfile.TemporaryDirectory(prefix="llm-lab-torchrun-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="llm-lab-torchrun-", ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder)
 
 
@@ -132,7 +136,8 @@ def lines(launch: Launch, folder: Path) -> Generator[dict | None, None, None]:
 
 def start(launch: Launch, folder: Path, errors) -> subprocess.Popen:
     """torchrun is `python -m torch.distributed.run`; the environment keeps it on this machine."""
-    folder.mkdir(exist_ok=True)
+    for old in (*folder.glob("agents"), *folder.glob("processes*")):
+        old.unlink()  # where an earlier launch met
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",

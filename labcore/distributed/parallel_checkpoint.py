@@ -5,7 +5,6 @@ differently. It is written by the first process, under another name first: whoev
 writing leaves the previous one intact. Nothing is pickled.
 """
 
-import os
 from pathlib import Path
 
 import safetensors.torch
@@ -32,7 +31,7 @@ def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step:
     if not dist.is_initialized() or dist.get_rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file(tensors, folder / f"{FILE}.new", {"step": str(step)})
-        os.replace(folder / f"{FILE}.new", folder / FILE)
+        (folder / f"{FILE}.new").replace(folder / FILE)
 
 
 def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:

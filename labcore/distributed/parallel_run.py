@@ -17,7 +17,7 @@ from torch import Tensor
 
 from labcore.distributed.launch import Launch, lines, options_for, workplace
 from labcore.distributed.launch_log import Log
-from labcore.distributed.parallel_config import ParallelConfig
+from labcore.distributed.parallel_config import PRECISIONS, ParallelConfig
 from labcore.distributed.parallel_cost import expected_held, expected_sent
 from labcore.distributed.parallel_training import (
     Place,
@@ -32,7 +32,9 @@ from labcore.distributed.wire import Asked
 from labcore.distributed.worker import evidence, folder_of
 from labcore.events import drain
 
-ROUNDING_STEPS = 1000  # of a precision: what sums in another order may differ by, and more is a bug
+ROUNDING_STEPS = (
+    1000  # times the distance from 1 to the next number; sums of thousands need some room
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,7 @@ class RunResult:
 
     @property
     def rounding(self) -> float:
-        """A difference up to here is a matter of the order in which numbers were added."""
-        return ROUNDING_STEPS * torch.finfo(self.config.training.dtype).eps
+        return rounding(self.config.training.precision)
 
     @property
     def is_bug(self) -> bool:
@@ -98,6 +99,11 @@ class RunResult:
     def measured_bytes(self) -> float:
         """Sent by one process in the last step, on average."""
         return float(self.sent_bytes[-1].sum() / self.config.processes)
+
+
+def rounding(precision: str) -> float:
+    """A difference up to here is a matter of the order in which numbers were added; above it is a bug."""
+    return ROUNDING_STEPS * torch.finfo(PRECISIONS[precision]).eps
 
 
 def apart(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> np.ndarray:

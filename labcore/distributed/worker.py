@@ -57,13 +57,19 @@ def join(init_method: str) -> tuple[Place, DeviceMesh | None]:
     """Meet the other processes that torchrun started; without torchrun there are none."""
     ways, rank = (int(os.environ.get(name, at)) for name, at in (("WORLD_SIZE", 1), ("RANK", 0)))
     on_gpu = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if on_gpu else torch.device("cpu")
+    device = (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        if on_gpu
+        else torch.device("cpu")
+    )
     if on_gpu:
         torch.cuda.set_device(device)
     if "RANK" not in os.environ:
         return Place(device=device), None
-    if init_method.startswith("file:"):  # a restart must not find what the first attempt left there
-        init_method += f".{attempt()}"
+    if init_method.startswith("file:"):
+        # subtle: a restart must not find what the first attempt left in its file
+        meeting = Path(f"{init_method.removeprefix('file:')}.{attempt()}")
+        init_method = meeting.resolve().as_uri()
     backend = "nccl" if on_gpu else "gloo"
     dist.init_process_group(backend, init_method=init_method, rank=rank, world_size=ways)
     return Place(rank, ways, device), init_device_mesh(device.type, (ways,))

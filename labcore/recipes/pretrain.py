@@ -23,7 +23,7 @@ DEFAULT = ParallelConfig()
 
 
 def configs(options: argparse.Namespace) -> list[ParallelConfig]:
-    """The n-th run takes the n-th value of each option that was given several, and the only one of the rest."""
+    """The n-th run takes the n-th value of each option that has several, and the only one of the others."""
     values = {field.name: getattr(options, field.name) for field in fields(ParallelConfig)}
     runs = max(map(len, values.values()))
     for name, given in values.items():
