@@ -11,6 +11,7 @@ itself, its end of their standard input closes, at which each of them leaves.
 import json
 import os
 import queue
+import re
 import shlex
 import subprocess
 import sys
@@ -179,7 +180,8 @@ def end(torchrun: subprocess.Popen) -> None:
 
 
 def last_words(folder: Path) -> str:
-    """The last line of an exception in what the processes wrote to standard error."""
-    told = (folder / "errors.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    causes = [line for line in told if "Error" in line and "ChildFailedError" not in line]
-    return causes[0][-300:] if causes else "the processes ended early"
+    """The first exception that the processes wrote to standard error; torchrun's own is its consequence."""
+    told = (folder / "errors.txt").read_text(encoding="utf-8", errors="replace")
+    causes = re.findall(r"^(?:\[rank\d+\]: )?([\w.]*Error\b.*)$", told, re.MULTILINE)
+    causes = [cause for cause in causes if "ChildFailedError" not in cause]
+    return causes[0][:300] if causes else "the processes ended early"

@@ -110,7 +110,7 @@ def apart(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> np.ndarra
     """How far two sets of tensors differ: for each, the largest difference over its largest number.  (L,)"""
     return np.array(
         [
-            float((ours[name] - one).abs().max() / one.abs().max().clamp(min=1e-300))
+            float((ours[name] - one).abs().max()) / (float(one.abs().max()) or 1.0)
             for name, one in theirs.items()
         ]
     )

@@ -69,6 +69,7 @@ PREPARE = {
     "families": every_part_of_families,
     "induction": lambda app: press(app, "induction.run"),
     "heads": every_part_of_heads,
+    "distributed": lambda app: press(app, "distributed.run"),
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -76,6 +77,7 @@ QUICK = {
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
     "induction": {"steps": "50", "num_heads": "1"},
+    "distributed": {"steps": "3", "way": "zero3", "processes": "1"},
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
 }
 

@@ -18,7 +18,7 @@ from labcore.distributed.recovery import RecoveryConfig, RecoveryResult
 
 INTERVALS = ("0", "5", "10", "15")
 AS_BEFORE = "as_before"
-SAME_UP_TO = 1e-3  # AdamW magnifies rounding a hundredfold within thirty steps
+SAME_UP_TO = 5e-3  # AdamW magnifies rounding a hundredfold within thirty steps
 DEFAULT = RecoveryConfig()
 
 

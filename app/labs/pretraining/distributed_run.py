@@ -7,7 +7,6 @@ from app.charts import distributed as charts
 from app.job import JobView
 from app.labs.pretraining.distributed_knobs import commands, follow, knobs, steps_seen
 from app.page import LabPage
-from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
 from labcore.distributed.parallel_run import RunConfig, RunResult
 
