@@ -3,7 +3,9 @@
 p processes, N steps, L tensors, C cases, R seeds.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from app.charts.bars import grouped, stacked
 from app.charts.curves import Series, curve
 from app.charts.maps import matrix
 from app.figures import Figure
+from labcore.distributed.parallel_config import WAYS
 from labcore.distributed.parallel_study import Case, Study
 from labcore.distributed.recovery import UNDISTURBED, Happened, RecoveryConfig, RecoveryResult
 
@@ -105,7 +108,16 @@ def by_tensor(
         (text("series.weight"), weight.max(axis=0)[:, None].tolist(), "parameters"),
     ]
     alt = text("alt.by_tensor", gradient=f"{gradient.max():.1e}", weight=f"{weight.max():.1e}")
-    return differences(names, dots, limit, text("series.limit"), alt, text)
+    return differences(list(map(short, names)), dots, limit, text("series.limit"), alt, text)
+
+
+def short(name: str) -> str:
+    """A tensor's name without what all of them share.
+
+    >>> short("stack.layers.1.attn.q.weight"), short("token_embedding.weight")
+    ('1.attn.q', 'token_embedding')
+    """
+    return name.removeprefix("stack.").removeprefix("layers.").removesuffix(".weight")
 
 
 def by_case(study: Study, limit: float, text: Text) -> Figure:
@@ -138,12 +150,9 @@ def loss_gaps(study: Study, text: Text) -> Figure:
     rows = [case for case in study.cases if usual(case) and case.precision == "float32"]
     gaps = [study.loss_apart[study.cases.index(case)].tolist() for case in rows]
     names = [case_name(case, text) for case in rows]
-    series = [_cloud(text("axis.gap"), gaps, "train", least=None)]
-    axis = {"type": "value", "name": text("axis.gap"), "nameLocation": "middle", "nameGap": 26}
+    series = [_cloud(text("axis.gap"), gaps, "train")]
     table = pd.DataFrame({text("column.what"): names, text("axis.gap"): np.mean(gaps, axis=1)})
-    option = _rows(names, axis, series) | {"legend": {"show": False}}
-    height = 84 + ROW_PIXELS * len(rows)
-    return Figure("echarts", option, text("alt.loss_gaps", count=len(rows)), table, height)
+    return _rows(names, series, text("axis.gap"), {}, text("alt.loss_gaps", count=len(rows)), table)
 
 
 def usual(case: Case) -> bool:
@@ -159,31 +168,41 @@ def case_name(case: Case, text: Text) -> str:
 def differences(
     rows: Sequence[str], dots: Sequence[Dots], limit: float, limit_name: str, alt: str, text: Text
 ) -> Figure:
-    """One row for each name, a dot for each value; a dashed line where rounding ends."""
-    series = [_cloud(name, values, role) for name, values, role in dots]
+    """One row for each name, a dot for each value, placed by its power of ten; a line where rounding ends."""
+    sizes = (9,) if len(dots) < 3 else (15, 9, 9)  # the first of three would be hidden
+    series = [
+        _cloud(name, values, role, _power) | {"symbolSize": size}
+        for (name, values, role), size in zip(dots, cycle(sizes), strict=False)
+    ]
     series[0]["markLine"] = {
         "silent": True, "animation": False, "symbol": "none",
         "lineStyle": {"color": theme.MEANING["floor"], "type": "dashed", "width": 1.5},
-        "data": [{"xAxis": limit, "label": {"formatter": limit_name, "position": "start"}}],
+        "data": [{"xAxis": _power(limit)}],
+        "label": {
+            "formatter": limit_name, "position": "start", "color": theme.MEANING["floor"],
+        },
     }  # fmt: skip
-    axis = {
-        "type": "log", "min": EXACT, "max": LARGEST, "name": text("axis.apart"),
-        "nameLocation": "middle", "nameGap": 26,
-    }  # fmt: skip
+    low, high = (_power(end) for end in (EXACT, LARGEST))
+    axis = {"min": low, "max": high, "interval": 3, "axisLabel": {"formatter": "1e{value}"}}
     table = pd.DataFrame({text("column.what"): list(rows)})
     for name, values, _ in dots:
         table[name] = [max(several) for several in values]
-    option = _rows(rows, axis, series)
-    return Figure("echarts", option, alt, table, 104 + ROW_PIXELS * len(rows))
+    return _rows(rows, series, text("axis.apart"), axis, alt, table)
 
 
-def _rows(rows: Sequence[str], axis: dict, series: list[dict]) -> dict[str, Any]:
-    return {
+def _power(value: float) -> float:
+    return math.log10(max(value, EXACT))
+
+
+def _rows(
+    rows: Sequence[str], series: list[dict], title: str, axis: dict, alt: str, table: pd.DataFrame
+) -> Figure:
+    option = {
         "animation": False,
-        "grid": {"left": 8, "right": 20, "top": 36, "bottom": 44, "containLabel": True},
-        "legend": {"top": 0, "type": "scroll"},
-        "tooltip": {"trigger": "item", "valueFormatter": "%.2g", "confine": True},
-        "xAxis": axis,
+        "grid": {"left": 8, "right": 24, "top": 56, "bottom": 44, "containLabel": True},
+        "legend": {"top": 0, "type": "scroll", "show": len(series) > 1},
+        "tooltip": {"trigger": "item", "formatter": "{a}<br>{b}", "confine": True},
+        "xAxis": {"type": "value", "name": title, "nameLocation": "middle", "nameGap": 26} | axis,
         "yAxis": {
             "type": "category", "data": list(rows), "inverse": True,
             "axisLabel": {"interval": 0, "fontSize": 11},
@@ -191,16 +210,21 @@ def _rows(rows: Sequence[str], axis: dict, series: list[dict]) -> dict[str, Any]
         },
         "series": series,
     }  # fmt: skip
+    return Figure("echarts", option, alt, table, 124 + ROW_PIXELS * len(rows))
 
 
 def _cloud(
-    name: str, values: Sequence[Sequence[float]], role: str, least: float | None = EXACT
+    name: str,
+    values: Sequence[Sequence[float]],
+    role: str,
+    place: Callable[[float], float] = float,
 ) -> dict[str, Any]:
+    """Dots at `place(value)`; the value itself is told under the pointer."""
     return {
         "type": "scatter", "name": name, "symbolSize": 9,
         "itemStyle": {"color": theme.MEANING[role], "opacity": 0.8},
         "data": [
-            [value if least is None else max(value, least), row]
+            {"value": [place(value), row], "name": f"{value:.2g}"}
             for row, several in enumerate(values)
             for value in several
         ],
@@ -227,7 +251,7 @@ def traffic(study: Study, processes: int, text: Text) -> Figure:
         for number, case in enumerate(study.cases)
         if case == Case(case.way, reduce_scatter=case.reduce_scatter, processes=processes)
     ]
-    at.sort(key=lambda number: (study.cases[number].way, study.cases[number].reduce_scatter))
+    at.sort(key=lambda number: WAYS.index(study.cases[number].way))
     names = [
         text(f"option.way.{case.way}")
         + ("" if case.reduce_scatter == "ring" else f" ({text('option.reduce_scatter.backend')})")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.charts import distributed as charts
 from app.labs.pretraining.distributed_knobs import follow, knobs
-from app.labs.pretraining.distributed_run import numbers
+from app.labs.pretraining.distributed_run import numbers, share
 from app.page import LabPage
 from app.provenance import Provenance
 from labcore.distributed.parallel_run import RunResult, rounding
@@ -37,8 +37,8 @@ def every_way(page: LabPage) -> None:
         for optimizer in ("adamw", "sgd")
     )
     page.caption(
-        "not_averaged", adamw=f"{study.weight_apart[hidden].mean():.0e}",
-        sgd=f"{study.weight_apart[shown].mean():.0e}",
-        adamw_loss=f"{study.loss_apart[hidden].mean():+.4f}",
-        sgd_loss=f"{study.loss_apart[shown].mean():+.4f}",
+        "not_averaged", adamw=share(float(study.weight_apart[hidden].mean())),
+        sgd=share(float(study.weight_apart[shown].mean())),
+        adamw_loss=f"{study.loss_apart[hidden].mean():+.1e}",
+        sgd_loss=f"{study.loss_apart[shown].mean():+.2f}",
     )  # fmt: skip

@@ -90,12 +90,12 @@ def test_dots_stand_at_their_values_and_nothing_stands_at_the_edge(default):
         default.names, default.gradient_apart, default.weight_apart, default.rounding, EN
     )
     gradient, weight = (line["data"] for line in figure.spec["series"])
-    worst = np.maximum(default.gradient_apart.max(axis=0), charts.EXACT)
-    np.testing.assert_allclose([value for value, _ in gradient], worst)
-    assert [row for _, row in weight] == list(range(len(default.names)))
+    worst = np.log10(default.gradient_apart.max(axis=0))
+    np.testing.assert_allclose([dot["value"][0] for dot in gradient], worst)
+    assert [dot["value"][1] for dot in weight] == list(range(len(default.names)))
     assert figure.data()[EN("series.gradient")].max() == default.gradient_apart.max()
     exact = charts.differences(["a"], [("x", [[0.0]], "gradient")], 1e-4, "", "", EN)
-    assert exact.spec["series"][0]["data"] == [[charts.EXACT, 0]]
+    assert exact.spec["series"][0]["data"] == [{"value": [-17.0, 0], "name": "0"}]
 
 
 def test_every_case_of_the_table_has_a_name_of_its_own_in_both_languages(study):
