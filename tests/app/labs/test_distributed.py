@@ -14,7 +14,9 @@ from app.labs.pretraining import distributed_knobs, distributed_resume, distribu
 from labcore.distributed.parallel_config import BUGS, WAYS
 from labcore.distributed.parallel_run import RunResult, rounding
 from labcore.distributed.parallel_study import Case, Study, recorded_cases
+from labcore.distributed.parallel_training import fresh_model, rows_of_step
 from labcore.distributed.recovery import Happened, RecoveryConfig, RecoveryResult
+from labcore.training.objectives import mean_token_loss
 from tests.app.conftest import checked, said
 
 EN = Words("en", "distributed")
@@ -122,6 +124,13 @@ def test_the_recorded_default_is_the_same_training(default):
     assert np.abs(default.nats - default.alone_nats).max() < 1e-5
     assert 1 <= default.measured_bytes / default.expected_bytes[-1] < 1.001
     assert default.asked[0].payload_bytes == 4 * default.parameters
+
+
+def test_the_recorded_run_begins_as_a_run_of_today_does(default):
+    """The same rows and the same weights: kernels of other machines may differ in the last digits."""
+    rows = rows_of_step(default.config.training, 1)
+    loss, _ = mean_token_loss(fresh_model(default.config.training), rows)
+    assert float(loss) == pytest.approx(default.alone_nats[0], rel=1e-5)
 
 
 def test_a_killed_run_ended_to_the_bit_like_the_undisturbed_one():
