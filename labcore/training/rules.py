@@ -36,7 +36,7 @@ def adamw(
     m and v are running means of g and g². They begin at 0, so the hats divide by 1 - βᵗ.
     """
     beta1, beta2 = betas
-    t = state.setdefault("steps", torch.zeros(())).add_(1)
+    t = float(state.setdefault("steps", torch.zeros(())).add_(1))
     m = state.setdefault("mean", torch.zeros_like(grad)).lerp_(grad, 1 - beta1)
     v = state.setdefault("square", torch.zeros_like(grad)).lerp_(grad.square(), 1 - beta2)
     return (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)
