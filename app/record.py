@@ -30,6 +30,14 @@ from labcore.architecture import (
 )
 from labcore.distributed import parallel_run, parallel_study, recovery
 from labcore.pretraining import vocabulary
+from labcore.pretraining import (
+    fault_study,
+    hyper_search,
+    monitor,
+    optimiser_study,
+    resume_study,
+    vocabulary,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,17 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("distributed", "study", lambda: parallel_study.run(parallel_study.StudyConfig()), 0),
     Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
     Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
+    Entry(
+        "monitor", "default",
+        lambda: fault_study.without_checkpoint(monitor.run(monitor.MonitorConfig())), 0,
+    ),
+    Entry("monitor", "faults", lambda: fault_study.run(fault_study.FaultStudyConfig()), 0),
+    Entry(
+        "monitor", "optimisers",
+        lambda: optimiser_study.study(optimiser_study.StudyConfig()), 0,
+    ),
+    Entry("monitor", "resume", lambda: resume_study.run(resume_study.ResumeConfig()), 0),
+    Entry("monitor", "search", lambda: hyper_search.run(hyper_search.SearchConfig()), 0),
 )  # fmt: skip
 
 

@@ -97,6 +97,11 @@ MEANING: dict[str, Hex] = {
     "linear": VERMILION,
     "ntk": PURPLE,
     "yarn": GREEN,
+    # optimisers
+    "sgd": AMBER,
+    "adamw": BLUE,
+    "lion": GREEN,
+    "muon": PURPLE,
     # languages
     "zh": VERMILION,
     "en": BLUE,

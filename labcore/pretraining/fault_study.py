@@ -4,7 +4,7 @@ The healthy runs differ in their seed alone. How far they are apart is luck; wha
 is a sign.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from labcore.training.signals import RunLog
 class FaultStudyConfig:
     faults: tuple[str, ...] = FAULTS
     healthy_seeds: tuple[int, ...] = (0, 1, 2)
-    base: MonitorConfig = MonitorConfig()
+    base: MonitorConfig = field(default_factory=MonitorConfig)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

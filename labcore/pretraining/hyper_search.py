@@ -2,7 +2,8 @@
 
 The sampler is a tree-structured Parzen estimator (Bergstra et al. 2011): it learns where good trials lie and
 draws the next one there; or plain random draws, for comparison. A trial that after a third of its steps is
-worse than most others were at the same step is cut short (the median rule). Both are optuna's; nothing is stored on disk.
+worse than most others were at the same step is cut short (the median rule). Both are optuna's; nothing
+is stored on disk.
 
 Axes: K trials, M looks at held-out text.
 """
@@ -146,7 +147,9 @@ def new_study(config: SearchConfig) -> optuna.Study:
         ),
         "random": lambda: optuna.samplers.RandomSampler(seed=config.seed),
     }
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_RANDOM, n_warmup_steps=config.steps // 3)
+    pruner = optuna.pruners.MedianPruner(
+        n_startup_trials=FIRST_RANDOM, n_warmup_steps=config.steps // 3
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return optuna.create_study(sampler=samplers[config.sampler](), pruner=pruner)

@@ -41,6 +41,7 @@ ACTIVATIONS = ("gelu", "relu")
 HEADS, MAX_POSITIONS = 4, 256
 LOOKS, INSIDE_LOOKS = 15, 5  # at held-out text and inside the model, in the course of a run
 SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 32, 0.8
+READER = cattrs.Converter(forbid_extra_keys=True)  # of the settings in a file from outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class Progress:
     step: Step
     share: float  # of this run done, 0 to 1
     look: Look | None  # None between two looks
+    floor_nats: float | None
+    uniform_nats: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +158,8 @@ def monitor(config: MonitorConfig) -> Generator[Progress, None, MonitorResult]:
     last, steps = config.stop_after or config.steps, []
     for step in running:
         steps.append(step)
-        yield Progress(step, (step.step - before) / (last - before), step.snapshot)
+        share = (step.step - before) / (last - before)
+        yield Progress(step, share, step.snapshot, text.floor_nats, text.uniform_nats)
         if step.step == last:
             break
     return _result(config, text, setup, model, moving, steps, time.perf_counter() - started)
@@ -182,7 +186,7 @@ def config_in(data: bytes) -> tuple[MonitorConfig, int]:
     """The config that a saved run was made with, and the updates it had made."""
     saved = resume.read(data)
     try:
-        return cattrs.structure(saved.settings | {"checkpoint": b""}, MonitorConfig), saved.step
+        return READER.structure(saved.settings | {"checkpoint": b""}, MonitorConfig), saved.step
     except LabInputError:
         raise
     except Exception as error:  # whatever cattrs finds wrong with a foreign file

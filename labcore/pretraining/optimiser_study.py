@@ -96,6 +96,9 @@ class StudyResult:
         """Where an optimiser's median over seeds is lowest."""
         return int(np.median(self.final_nats[self.optimisers.index(name)], axis=-1).argmin())
 
+    def best_rate(self, name: str) -> float:
+        return float(self.rates[self.optimisers.index(name), self.best(name)])
+
     def width(self, name: str, within_nats: float = 0.5) -> float:
         """How far apart, as a factor, are the rates within half a nat of the best; 1 is one rate."""
         at = self.optimisers.index(name)

@@ -1,0 +1,129 @@
+"""Find the fault: a run with something wrong in it, first guessed by the learner, then named by the rules."""
+
+import streamlit as st
+
+from app.charts.monitor import Band
+from app.i18n import Words
+from app.job import JobView
+from app.labs.pretraining import monitor_run as run
+from app.labs.pretraining import monitor_session as session
+from app.page import LabPage
+from app.prediction import Guess
+from app.provenance import COMPUTED, MEASURED, Provenance
+from labcore.pretraining import mystery as lab
+from labcore.pretraining.fault_study import FaultStudy
+from labcore.pretraining.monitor import MonitorResult
+from labcore.pretraining.mystery import MysteryConfig
+from labcore.training.diagnosis import CALLED, Finding, diagnose
+from labcore.training.faults import FAULTS
+from labcore.training.signals import RunLog
+
+MODES = ("mystery", "known")
+GUESS = "monitor.predict.fault"  # where the frame keeps the learner's answer
+ASKED = "monitor.mystery.asked"  # the mystery that it is an answer to
+
+
+def draw(page: LabPage) -> None:
+    study = page.recording("faults", FaultStudy)
+    mode = page.choice("mode", MODES, "mystery")
+    left, right = st.columns(2)
+    if mode == "mystery":
+        with left:
+            number = page.number("number", 0, lab.LAST_MYSTERY, 7)
+        if st.session_state.get(ASKED) != number:
+            st.session_state.pop(GUESS, None)
+            st.session_state[ASKED] = number
+        config = MysteryConfig(number)
+    else:
+        with left:
+            fault = page.choice("fault", FAULTS, "rate_too_high", style="select")
+        with right:
+            seed = page.number("fault_seed", 0, 9999, 0)
+        config = MysteryConfig(None, fault, seed)
+        page.caption(f"fault.{fault}.about")
+    band = Band(study.result.healthy)
+    page.caption("band.about", seeds=len(study.result.seeds))
+    if mode == "mystery":
+        page.job(lab.mystery, config, lambda view: unsolved(page, config, view, band))
+    else:
+        page.job(lab.mystery, config, lambda view: known(page, config, view, study, band))
+    offer_notebook(page, config)
+
+
+def unsolved(page: LabPage, config: MysteryConfig, view: JobView | None, band: Band) -> None:
+    """The signals of a mystery; its name only after the learner has given one."""
+    if view is None:
+        page.caption("mystery.press_run", number=config.number)
+    elif view.result is not None:
+        panels(page, config, view.result.log, view.result, MEASURED, band)
+        guess = page.predict("fault", options=FAULTS)
+        session.keep(config.monitor(), view.result, hidden=guess is None)
+        if guess is not None:
+            solve(page, config, view.result.log, guess)
+    elif view.events:
+        panels(page, config, run.log_so_far(view.events), None, MEASURED, band)
+
+
+def solve(page: LabPage, config: MysteryConfig, log: RunLog, guess: Guess) -> None:
+    page.reveal(guess, config.injected)
+    say_findings(page, log)
+
+
+def known(page: LabPage, config: MysteryConfig, view: JobView | None, study, band: Band) -> None:
+    """A fault that is told: the recorded run of it, or the learner's own."""
+    if view is None:
+        if config.seed == 0:
+            log = study.result.log(config.fault)
+            page.caption("job.recorded")
+            panels(page, config, log, None, study.provenance, band)
+            say_findings(page, log)
+        else:
+            page.caption("press_run")
+    elif view.result is not None:
+        panels(page, config, view.result.log, view.result, MEASURED, band)
+        session.keep(config.monitor(), view.result)
+        say_findings(page, view.result.log)
+    elif view.events:
+        panels(page, config, run.log_so_far(view.events), None, MEASURED, band)
+
+
+def panels(
+    page: LabPage, config: MysteryConfig, log: RunLog, result: MonitorResult | None,
+    source: Provenance, band: Band,
+) -> None:  # fmt: skip
+    """The same panels as everywhere, with healthy runs behind them."""
+    looks, flops = ([], None) if result is None else (result.looks, result.flops_per_token)
+    run.panels(page, config.monitor(), log, looks, flops, source, band=band)
+
+
+def say_findings(page: LabPage, log: RunLog) -> None:
+    """What the rules say of these signals, which is all that they know."""
+    words = Words(page.text.language, "diagnosis")
+    with st.container(border=True, key="monitor-findings"):
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.markdown(f"**{page.text('findings')}**", width="content")
+            page.badge(COMPUTED)
+        for number, finding in enumerate(diagnose(log)):
+            if number == 0 or finding.strength >= CALLED:
+                st.markdown(told(page, words, finding))
+        st.caption(page.text("findings.about"))
+
+
+def told(page: LabPage, words: Words, finding: Finding) -> str:
+    facts = {name: f"{value:.3g}" for name, value in finding.facts.items()}
+    return page.text(
+        "finding", fault=words(f"fault.{finding.fault}"), strength=f"{finding.strength:.2f}",
+        evidence=words(f"evidence.{finding.fault}.{finding.evidence}", **facts),
+        advice=words(f"advice.{finding.fault}"),
+    )  # fmt: skip
+
+
+def offer_notebook(page: LabPage, config: MysteryConfig) -> None:
+    page.offer_notebook(
+        "from labcore.pretraining import mystery as lab\n\n"
+        f"config = lab.{config!r}\nresult = lab.run(config)",
+        "from labcore.training.diagnosis import diagnose\n\n"
+        "for finding in diagnose(result.log)[:3]:\n"
+        "    print(finding.fault, round(finding.strength, 2), finding.facts)",
+        "print(config.injected)  # the answer",
+    )
