@@ -48,6 +48,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "families": ("dataflow", "attention"),
     "depth": ("dataflow",),
     "training": ("positions", "families", "depth"),
+    "monitor": ("depth", "training"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
 }
@@ -61,6 +62,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         2, "pretraining", "school",
         "data",
+        "monitor",
         "planner",
         "distributed",
     ),

@@ -121,7 +121,9 @@ def search(config: SearchConfig) -> Generator[Progress, None, SearchResult]:
                     float("inf") if step.diverged else held_out_loss(model, [text.held_out])
                 )
                 asked.report(min(nats[-1], 1e9), step.step)
-                cut = step.share < 1 and (step.diverged or (config.prune and asked.should_prune()))
+                cut = step.share < 1 and (
+                    step.diverged or (config.prune and bool(asked.should_prune()))
+                )
                 if cut:
                     break
         state = optuna.trial.TrialState.PRUNED if cut else optuna.trial.TrialState.COMPLETE

@@ -99,8 +99,8 @@ class StudyResult:
     def best_rate(self, name: str) -> float:
         return float(self.rates[self.optimisers.index(name), self.best(name)])
 
-    def width(self, name: str, within_nats: float = 0.5) -> float:
-        """How far apart, as a factor, are the rates within half a nat of the best; 1 is one rate."""
+    def width(self, name: str, within_nats: float = 0.8) -> float:
+        """How far apart, as a factor, are the rates that come near the best one; 1 is one rate."""
         at = self.optimisers.index(name)
         finals = np.median(self.final_nats[at], axis=-1)
         good = self.rates[at][finals <= finals.min() + within_nats]

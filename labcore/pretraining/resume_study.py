@@ -32,7 +32,7 @@ STEPS = (20, 300)
 @dataclass(frozen=True, slots=True)
 class ResumeConfig:
     optimiser: str = "adamw"
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     steps: int = 80
     stop_after: int = 50
     seed: int = 0

@@ -10,6 +10,7 @@ from app import catalog
 from app.chapter import source
 from app.results import _cache
 from labcore.architecture.positions_text import letters
+from labcore.training.rules import OPTIMISERS
 from tests.app.conftest import press
 
 MOST_LINES = 60  # what fits on a screen and a half
@@ -61,6 +62,15 @@ def every_part_of_heads(app):
     return app
 
 
+def every_part_of_monitor(app):
+    brief = {"resumed_steps": "40", "broken_at": "30", "trials": "4", "trial_steps": "30"}
+    for more in ({"part": "resume"}, {"part": "search"}, *({"optimiser": o} for o in OPTIMISERS)):
+        app.query_params.update({"part": "run", **brief, **more})
+        app = press(app.run(), "monitor.run")
+        assert not app.exception
+    return app
+
+
 PREPARE = {
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
@@ -70,6 +80,7 @@ PREPARE = {
     "induction": lambda app: press(app, "induction.run"),
     "heads": every_part_of_heads,
     "distributed": lambda app: press(app, "distributed.run"),
+    "monitor": every_part_of_monitor,
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -79,6 +90,7 @@ QUICK = {
     "induction": {"steps": "50", "num_heads": "1"},
     "distributed": {"steps": "3", "way": "zero3", "processes": "1"},
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
+    "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
 }
 
 

@@ -39,7 +39,7 @@ def read(page: LabPage) -> MonitorConfig:
         warmup = page.slider("warmup_steps", 0, 100, DEFAULT.warmup_steps, 5)
     with right:
         corpus = corpus_knob.pick(page, told="stories")
-        steps = page.slider("steps", 50, 500, DEFAULT.steps, 10)
+        steps = page.slider("steps", 20, 500, DEFAULT.steps, 10)
         batch = page.slider("batch_size", 4, 64, DEFAULT.batch_size, 4)
         clip = page.choice(
             "clip_norm", CLIPS, str(DEFAULT.clip_norm), style="slide", label=clip_label(page)

@@ -32,7 +32,7 @@ from labcore.training.faults import FAULTS, blind
 from tests.app.conftest import checked, press, said
 
 EN = Words("en", "monitor")
-QUICK = {"steps": "50", "num_layers": "1", "hidden_size": "16", "batch_size": "4"}
+QUICK = {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"}
 
 
 def recorded(name: str, kind):
@@ -76,16 +76,16 @@ def test_it_opens_on_the_recorded_run_with_all_of_its_panels(open_lab, language)
 
 
 def test_a_run_can_be_taken_home_and_gone_on_with(open_lab):
-    app = checked(press(open_lab("monitor", **QUICK, stop_after="20"), "monitor.run"))
+    app = checked(press(open_lab("monitor", **QUICK, stop_after="10"), "monitor.run"))
     assert "Finished in" in said(app)
     app = checked(press(app, "monitor.go_on"))
-    assert "**Going on** from step 20 of 50" in said(app)
+    assert "**Going on** from step 10 of 20" in said(app)
     app = checked(press(app, "monitor.run"))
     taken = list(app.session_state["monitor.runs"].values())
-    assert [int(one.log.step[0]) for one in taken] == [1, 21]
+    assert [int(one.log.step[0]) for one in taken] == [1, 11]
     app.query_params["part"] = "compare"
     app = checked(app.run())
-    assert "21–50" in app.dataframe[0].value.to_string()
+    assert "11–20" in app.dataframe[0].value.to_string()
     app = checked(press(app, "monitor.forget"))
     assert not app.dataframe
 

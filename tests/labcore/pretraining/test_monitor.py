@@ -173,7 +173,7 @@ def test_one_rate_of_one_optimiser(monkeypatch):
 
 
 def test_a_study_knows_its_best_rate_and_its_width():
-    """Medians 3, 1, 1.4, 2: best at the second rate, good up to the third, 10 / 3 apart."""
+    """Medians 3, 1, 1.4, 2: best at the second rate, 0.8 more is allowed up to the third, 10 / 3 apart."""
     nats = np.array([[[3.0, 3, 3], [1, 1, 1], [1.4, 1.4, 9], [2, 2, 2]]])
     blank = {field.name: None for field in fields(optimiser_study.StudyResult)}
     study = optimiser_study.StudyResult(
