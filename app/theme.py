@@ -51,6 +51,7 @@ MEANING: dict[str, Hex] = {
     "validation": VERMILION,
     "expected": GRAY,
     "floor": GRAY,
+    "uniform": SKY,
     "learning_rate": AMBER,
     "gradient": PURPLE,
     "reward": GREEN,

@@ -195,7 +195,7 @@ def _make_room(option: dict[str, Any], level: float) -> None:
     if axis["type"] == "value" and drawn and level < min(drawn):
         axis["min"] = _rounded(level - 0.08 * (max(drawn) - level))
     elif axis["type"] == "log" and drawn and level < min(drawn):
-        axis["min"] = level / 1.1
+        axis["min"] = _rounded(level / 1.1)
     if drawn and level > max(drawn) and "max" not in axis:
         axis["max"] = _rounded(level + 0.08 * (level - min(drawn)))
 

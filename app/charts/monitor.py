@@ -51,7 +51,7 @@ def losses(
         series.append(band.series(text("series.healthy"), lambda one: one.loss_nats))
     if log.uniform_nats is not None:
         level = np.full(2, log.uniform_nats)
-        series.append(Series(text("series.uniform"), [1, steps], level, "expected", dashed=True))
+        series.append(Series(text("series.uniform"), [1, steps], level, "uniform", dashed=True))
     if guess is not None:
         series.append(Series(text("series.guess"), [steps], [guess], "guess", points=True))
     floor = None

@@ -33,10 +33,10 @@ def draw(page: LabPage) -> None:
         axis = page.choice("axis", AXES, "step")
     with right:
         measure = page.choice("measure", MEASURES, "validation")
-        beside = page.toggle("beside_recorded", True)
+        beside = page.toggle("beside_recorded", True) if runs else True
     lines = {name: line(one, axis, measure) for name, one in zip(names, runs, strict=True)}
     lines = dict(list(lines.items())[-MOST_LINES:])
-    if beside or not runs:
+    if beside:
         default = page.recording("default", MonitorResult).result
         study = recorded.result
         shown = zip(study.seeds, study.healthy, strict=True) if not runs else [(0, default.log)]

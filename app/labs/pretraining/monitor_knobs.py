@@ -1,5 +1,7 @@
 """The knobs of a watched run: a new one, or one that is taken up where it stopped."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.labs.pretraining import corpus_knob
@@ -72,7 +74,12 @@ def more_knobs(page: LabPage, steps: int) -> dict:
     }  # fmt: skip
 
 
-def clip_label(page: LabPage):
+def called(page: LabPage) -> Callable[[str], str]:
+    """An optimiser's name, for other knobs that choose one."""
+    return lambda name: page.text(f"option.optimiser.{name}")
+
+
+def clip_label(page: LabPage) -> Callable[[str], str]:
     return lambda value: page.text("option.clip_norm.none") if value == "none" else value
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.charts import monitor_studies as charts
 from app.job import JobView
+from app.labs.pretraining.monitor_knobs import called
 from app.page import LabPage
 from app.provenance import MEASURED
 from app.results import Recording
@@ -21,7 +22,7 @@ def draw(page: LabPage) -> None:
     recording = page.recording("optimisers", StudyResult)
     left, right = st.columns(2)
     with left:
-        name = page.choice("tried", OPTIMISERS, DEFAULT.optimiser)
+        name = page.choice("tried", OPTIMISERS, DEFAULT.optimiser, label=called(page))
         seed = page.number("tried_seed", 0, 9999, 0)
     with right:
         rates = tuple(str(rate) for rate in RATES[name])

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.charts import monitor_studies as charts
 from app.job import JobView
+from app.labs.pretraining.monitor_knobs import called
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
@@ -34,7 +35,7 @@ def draw(page: LabPage) -> None:
 def knobs(page: LabPage) -> ResumeConfig:
     left, right = st.columns(2)
     with left:
-        optimiser = page.choice("resumed", OPTIMISERS, DEFAULT.optimiser)
+        optimiser = page.choice("resumed", OPTIMISERS, DEFAULT.optimiser, label=called(page))
         seed = page.number("resumed_seed", 0, 9999, 0)
     with right:
         steps = page.slider("resumed_steps", 40, 160, DEFAULT.steps, 10)
