@@ -83,6 +83,7 @@ class Progress:
     share: float  # of all trials done, 0 to 1
     trial: Trial | None  # one that has just ended
     number: int  # of the trial under way
+    trials: int  # in all
     step: int
 
 
@@ -114,7 +115,9 @@ def search(config: SearchConfig) -> Generator[Progress, None, SearchResult]:
         batches = faults.batches(setup, text.batch_at, 1, config.seed)
         for step in train(model, batches, training, optimiser=moving):
             updates += 1
-            yield Progress((number + step.share) / config.trials, None, number, step.step)
+            yield Progress(
+                (number + step.share) / config.trials, None, number, config.trials, step.step
+            )
             if step.step % max(1, config.steps // LOOKS) == 0 or step.share == 1 or step.diverged:
                 looks.append(step.step)
                 nats.append(
@@ -134,7 +137,7 @@ def search(config: SearchConfig) -> Generator[Progress, None, SearchResult]:
                 monitor.warmup_steps, looks, nats, cut,
             )
         )  # fmt: skip
-        yield Progress((number + 1) / config.trials, trials[-1], number, looks[-1])
+        yield Progress((number + 1) / config.trials, trials[-1], number, config.trials, looks[-1])
     whole = [trial for trial in trials if not trial.cut] or trials
     best = min(whole, key=lambda trial: trial.final_nats).number
     return SearchResult(trials, best, updates, text.floor_nats, time.perf_counter() - started)

@@ -112,14 +112,16 @@ class Progress:
     step: Step
     share: float  # of this run done, 0 to 1
     look: Look | None  # None between two looks
+    config: MonitorConfig  # of the run, without a checkpoint that it goes on from
     floor_nats: float | None
     uniform_nats: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonitorResult:
+    config: MonitorConfig  # of the run, without a checkpoint that it goes on from
     log: RunLog
-    looks: list[Look]  # M
+    looks: list[Look]  # M, the first before any update
     final_nats: float  # on held-out text, after the last update
     parameters: int
     memory_numbers: int  # that the optimiser keeps
@@ -145,6 +147,7 @@ def monitor(config: MonitorConfig) -> Generator[Progress, None, MonitorResult]:
         config.optimiser, model, training.learning_rate, training.weight_decay, training.betas
     )
     before = take_up(config, model, moving)
+    looks = [look_inside(model, text, before, config.seed)]
     running = train(
         model,
         faults.batches(setup, text.batch_at, before + 1, config.seed),
@@ -155,14 +158,16 @@ def monitor(config: MonitorConfig) -> Generator[Progress, None, MonitorResult]:
         watch=Watch(model),
         made_before=before,
     )
-    last, steps = config.stop_after or config.steps, []
+    last, steps, told = config.stop_after or config.steps, [], replace(config, checkpoint=b"")
     for step in running:
         steps.append(step)
+        look = step.snapshot or (None if len(steps) > 1 else looks[0])
+        looks += [step.snapshot] if step.snapshot else []
         share = (step.step - before) / (last - before)
-        yield Progress(step, share, step.snapshot, text.floor_nats, text.uniform_nats)
+        yield Progress(step, share, look, told, text.floor_nats, text.uniform_nats)
         if step.step == last:
             break
-    return _result(config, text, setup, model, moving, steps, time.perf_counter() - started)
+    return _result(config, text, setup, model, moving, steps, looks, time.perf_counter() - started)
 
 
 @torch.no_grad()
@@ -212,14 +217,15 @@ def take_up(config: MonitorConfig, model: Transformer, moving: torch.optim.Optim
 
 def _result(
     config: MonitorConfig, text: MonitorText, setup: Setup, model: Transformer,
-    moving: torch.optim.Optimizer, steps: list[Step], seconds: float,
+    moving: torch.optim.Optimizer, steps: list[Step], looks: list[Look], seconds: float,
 ) -> MonitorResult:  # fmt: skip
     log = run_log(steps, text.floor_nats, text.uniform_nats)
     row = text.held_out.tokens.shape[1]
     data = resume.save(model, moving, steps[-1].step, settings(config))
     return MonitorResult(
+        replace(config, checkpoint=b""),
         log,
-        [step.snapshot for step in steps if step.snapshot is not None],
+        looks,
         final_nats=held_out_loss(model, [text.held_out]),
         parameters=parameter_total(setup.model),
         memory_numbers=optimiser.state_numbers(moving),

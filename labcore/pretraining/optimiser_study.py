@@ -73,6 +73,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateResult:
+    config: RateConfig
     loss_nats: np.ndarray  # (N,) NaN after a run that broke off
     final_nats: float  # on held-out text; infinite if the run broke off
     memory_numbers: int
@@ -127,7 +128,7 @@ def train_at(config: RateConfig) -> Generator[Progress, None, RateResult]:
         yield Progress(step.step, step.share, step.loss_nats)
     final = np.inf if diverged else held_out_loss(model, [text.held_out])
     memory = optimiser.state_numbers(moving)
-    return RateResult(losses, float(final), memory, time.process_time() - started)
+    return RateResult(config, losses, float(final), memory, time.process_time() - started)
 
 
 def study(config: StudyConfig) -> StudyResult:

@@ -58,6 +58,7 @@ class ResumeConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
+    config: ResumeConfig
     way: str  # "unbroken" or one of WAYS
     step: int
     share: float  # of all four runs done, 0 to 1
@@ -91,7 +92,7 @@ def resume_study(config: ResumeConfig) -> Generator[Progress, None, ResumeResult
         losses[-1, step.step - 1], done = step.loss_nats, done + 1
         if step.step == config.stop_after:
             data = resume.save(model, moving, step.step, settings(config.monitor()))
-        yield Progress("unbroken", step.step, done / total, step.loss_nats)
+        yield Progress(config, "unbroken", step.step, done / total, step.loss_nats)
     unbroken = model
     for number, way in enumerate(WAYS):
         model, moving = fresh(config, text)
@@ -102,7 +103,7 @@ def resume_study(config: ResumeConfig) -> Generator[Progress, None, ResumeResult
                 break  # as many updates as the others, though its plan has only begun
             here = config.stop_after + at
             losses[number, here], done = step.loss_nats, done + 1
-            yield Progress(way, here + 1, done / total, step.loss_nats)
+            yield Progress(config, way, here + 1, done / total, step.loss_nats)
         ends.append(model)
     judged = [held_out_loss(one, [text.held_out]) for one in (*ends, unbroken)]
     memory = [t.nbytes for name, t in resume.read(data).tensors.items() if "memory/" in name]

@@ -8,8 +8,7 @@ from app.job import JobView
 from app.labs.pretraining import monitor_run as run
 from app.labs.pretraining import monitor_session as session
 from app.page import LabPage
-from app.prediction import Guess
-from app.provenance import COMPUTED, MEASURED, Provenance
+from app.provenance import COMPUTED, MEASURED
 from labcore.pretraining import mystery as lab
 from labcore.pretraining.fault_study import FaultStudy
 from labcore.pretraining.monitor import MonitorResult
@@ -55,18 +54,15 @@ def unsolved(page: LabPage, config: MysteryConfig, view: JobView | None, band: B
     if view is None:
         page.caption("mystery.press_run", number=config.number)
     elif view.result is not None:
-        panels(page, config, view.result.log, view.result, MEASURED, band)
+        result: MonitorResult = view.result
+        whole(page, result, band)
         guess = page.predict("fault", options=FAULTS)
-        session.keep(config.monitor(), view.result, hidden=guess is None)
+        session.keep(result, hidden=guess is None)
         if guess is not None:
-            solve(page, config, view.result.log, guess)
+            page.reveal(guess, result.config.fault)
+            say_findings(page, result.log)
     elif view.events:
-        panels(page, config, run.log_so_far(view.events), None, MEASURED, band)
-
-
-def solve(page: LabPage, config: MysteryConfig, log: RunLog, guess: Guess) -> None:
-    page.reveal(guess, config.injected)
-    say_findings(page, log)
+        so_far(page, view, band)
 
 
 def known(page: LabPage, config: MysteryConfig, view: JobView | None, study, band: Band) -> None:
@@ -75,25 +71,28 @@ def known(page: LabPage, config: MysteryConfig, view: JobView | None, study, ban
         if config.seed == 0:
             log = study.result.log(config.fault)
             page.caption("job.recorded")
-            panels(page, config, log, None, study.provenance, band)
+            run.panels(page, config.monitor(), log, [], None, study.provenance, band=band)
             say_findings(page, log)
         else:
             page.caption("press_run")
     elif view.result is not None:
-        panels(page, config, view.result.log, view.result, MEASURED, band)
-        session.keep(config.monitor(), view.result)
+        whole(page, view.result, band)
+        session.keep(view.result)
         say_findings(page, view.result.log)
     elif view.events:
-        panels(page, config, run.log_so_far(view.events), None, MEASURED, band)
+        so_far(page, view, band)
 
 
-def panels(
-    page: LabPage, config: MysteryConfig, log: RunLog, result: MonitorResult | None,
-    source: Provenance, band: Band,
-) -> None:  # fmt: skip
-    """The same panels as everywhere, with healthy runs behind them."""
-    looks, flops = ([], None) if result is None else (result.looks, result.flops_per_token)
-    run.panels(page, config.monitor(), log, looks, flops, source, band=band)
+def whole(page: LabPage, result: MonitorResult, band: Band) -> None:
+    """The panels of every watched run, with healthy runs behind them."""
+    run.panels(
+        page, result.config, result.log, result.looks, result.flops_per_token, MEASURED, band=band
+    )
+
+
+def so_far(page: LabPage, view: JobView, band: Band) -> None:
+    log, config = run.log_so_far(view.events), view.events[0].config
+    run.panels(page, config, log, [], None, MEASURED, band=band)
 
 
 def say_findings(page: LabPage, log: RunLog) -> None:

@@ -34,7 +34,8 @@ def draw(page: LabPage) -> None:
     def picture(view: JobView | None) -> None:
         if view is not None and view.result is not None:
             points = st.session_state.setdefault(POINTS, {})
-            points[name, float(rate), seed] = view.result.final_nats
+            ran = view.result.config
+            points[ran.optimiser, ran.learning_rate, ran.seed] = view.result.final_nats
         pictures(page, recording, view, OPTIMISERS if told else (name,))
 
     page.job(lab.train_at, config, picture)
@@ -58,6 +59,11 @@ def pictures(
         for (name, rate, _), nats in st.session_state.get(POINTS, {}).items()
     ]  # fmt: skip
     page.figure(charts.valleys(study, names, own, page.text), recording.provenance, "valleys")
+    if view is not None and view.result is None and view.events:
+        course = [event.step for event in view.events], [event.loss_nats for event in view.events]
+        titles = page.text("axis.step"), page.text("axis.nats")
+        lines = {page.text("series.train"): course}
+        page.figure(charts.overlay(lines, *titles, page.text), MEASURED, "own_course")
     if view is not None and view.result is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             page.badge(MEASURED)

@@ -23,7 +23,7 @@ LIKE_NATS = 0.1  # how far two ends may be apart and still be called alike
 def draw(page: LabPage) -> None:
     config = knobs(page)
     guess = page.predict("memory", options=("nothing", "bump", "ruin"))
-    page.job(lab.resume_study, config, lambda view: picture(page, config, view, guess))
+    page.job(lab.resume_study, config, lambda view: picture(page, view, guess))
     page.offer_notebook(
         f"from labcore.pretraining import resume_study as lab\n\nresult = lab.run(lab.{config!r})",
         "import pandas as pd\n\n"
@@ -48,7 +48,7 @@ def best_rate(page: LabPage, optimiser: str) -> float:
     return page.recording("optimisers", StudyResult).result.best_rate(optimiser)
 
 
-def picture(page: LabPage, config: ResumeConfig, view: JobView | None, guess: Guess | None) -> None:
+def picture(page: LabPage, view: JobView | None, guess: Guess | None) -> None:
     if view is None:
         recording = page.recording("resume", ResumeResult)
         page.caption("job.recorded")
@@ -67,7 +67,8 @@ def picture(page: LabPage, config: ResumeConfig, view: JobView | None, guess: Gu
             way: tuple(np.array(c) for c in zip(*points, strict=True))
             for way, points in lines.items()
         }
-        figure = charts.broken_off(curves, config.stop_after, config.steps, page.text)
+        ran = view.events[0].config
+        figure = charts.broken_off(curves, ran.stop_after, ran.steps, page.text)
         page.figure(figure, MEASURED, "broken")
 
 

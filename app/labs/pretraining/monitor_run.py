@@ -37,27 +37,24 @@ def picture(
         if config == knobs.DEFAULT:
             recording = page.recording("default", MonitorResult)
             page.caption("job.recorded")
-            finished(page, config, recording.result, recording.provenance, guess)
+            finished(page, recording.result, recording.provenance, guess)
         else:
             page.caption("press_run")
     elif view.result is not None:
-        finished(page, config, view.result, MEASURED, guess)
+        finished(page, view.result, MEASURED, guess)
         page.reveal(guess, view.result.final_nats, tolerance=0.15)
-        session.keep(config, view.result)
+        session.keep(view.result)
         take_home(page, view.result)
     elif view.events:
         log = log_so_far(view.events)
         looks = [event.look for event in view.events if event.look is not None]
-        panels(page, config, log, looks, None, MEASURED, guess)
+        panels(page, view.events[0].config, log, looks, None, MEASURED, guess)
 
 
-def finished(
-    page: LabPage, config: MonitorConfig, result: MonitorResult, source: Provenance,
-    guess: Guess | None,
-) -> None:  # fmt: skip
+def finished(page: LabPage, result: MonitorResult, source: Provenance, guess: Guess | None) -> None:
     """In numbers, in panels, in the model's own words."""
     summary(page, result)
-    panels(page, config, result.log, result.looks, result.flops_per_token, source, guess)
+    panels(page, result.config, result.log, result.looks, result.flops_per_token, source, guess)
     if result.looks:
         samples(page, result.looks)
 

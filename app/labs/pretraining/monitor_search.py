@@ -61,7 +61,7 @@ def picture(page: LabPage, config: SearchConfig, view: JobView | None) -> None:
     elif view.events:
         trials = [event.trial for event in view.events if event.trial is not None]
         now = view.events[-1]
-        page.caption("search.now", number=now.number + 1, trials=config.trials, step=now.step)
+        page.caption("search.now", number=now.number + 1, trials=now.trials, step=now.step)
         if trials:
             pictures(page, trials, None, MEASURED)
 

@@ -1,6 +1,6 @@
 """The runs of this session, kept for the comparison; and a run that the learner has taken up again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -29,10 +29,10 @@ class Kept:
     hidden: bool = False  # a mystery that has not been solved: its fault is not told
 
 
-def keep(config: MonitorConfig, result: MonitorResult, hidden: bool = False) -> None:
+def keep(result: MonitorResult, hidden: bool = False) -> None:
     """Put a finished run on the table, once."""
     runs = st.session_state.setdefault(_RUNS, {})
-    config = replace(config, checkpoint=b"")  # megabytes that no table needs
+    config = result.config
     name = config, int(result.log.step[0])
     if name in runs and runs[name].hidden == hidden:
         return

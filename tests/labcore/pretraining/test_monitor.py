@@ -39,9 +39,11 @@ def test_a_run_is_watched_at_every_step_and_looked_into_now_and_then(whole):
     assert log.activation_rms.shape == (12, 2)
     assert log.loss_nats[0] == pytest.approx(log.uniform_nats, rel=0.05)
     assert np.isfinite(log.validation_nats[-1])
-    assert [look.step for look in whole.looks] == [2, 4, 6, 8, 10, 12]
+    assert [look.step for look in whole.looks] == [0, 2, 4, 6, 8, 10, 12]
     assert whole.memory_numbers == 2 * whole.parameters
-    assert whole.flops_per_token > 6 * (whole.parameters - 0.5 * whole.parameters)
+    assert (
+        whole.flops_per_token > 5.5 * whole.parameters
+    )  # attention's scores make up for the norms
 
 
 def test_broken_off_and_continued_it_reaches_the_same_weights(whole):
