@@ -29,7 +29,6 @@ from labcore.architecture import (
     positions_rescue,
 )
 from labcore.distributed import parallel_run, parallel_study, recovery
-from labcore.pretraining import vocabulary
 from labcore.pretraining import (
     fault_study,
     hyper_search,

@@ -63,12 +63,13 @@ def every_part_of_heads(app):
 
 
 def every_part_of_monitor(app):
-    brief = {"resumed_steps": "40", "broken_at": "30", "trials": "4", "trial_steps": "30"}
-    for more in ({"part": "resume"}, {"part": "search"}, *({"optimiser": o} for o in OPTIMISERS)):
-        app.query_params.update({"part": "run", **brief, **more})
+    app.query_params.update({"part": "search", "trials": "2", "trial_steps": "30"})
+    app = press(app.run(), "monitor.run")
+    for optimiser in OPTIMISERS:
+        app.query_params.update({"part": "run", "optimiser": optimiser})
         app = press(app.run(), "monitor.run")
         assert not app.exception
-    return app
+    return press(press(app, "monitor.go_on"), "monitor.run")
 
 
 PREPARE = {

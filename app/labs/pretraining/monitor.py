@@ -9,7 +9,7 @@ from app.labs.pretraining import (
     monitor_search,
 )
 from app.page import LabPage
-from labcore.pretraining import hyper_search, resume_study
+from labcore.pretraining import hyper_search
 from labcore.training import faults, loop, optimiser, resume, rules, schedule, signals
 
 SHOWN = (
@@ -25,7 +25,6 @@ SHOWN = (
     signals.moved,
     faults.batches,
     resume.restore,
-    resume_study.resume_study,
     hyper_search.search,
 )
 

@@ -42,7 +42,7 @@ def knobs(page: LabPage) -> SearchConfig:
         prune = page.toggle("prune", DEFAULT.prune)
     with right:
         corpus = corpus_knob.pick(page, told="stories")
-        trials = page.slider("trials", 4, 30, DEFAULT.trials)
+        trials = page.slider("trials", 2, 30, DEFAULT.trials)
         steps = page.slider("trial_steps", 30, 150, DEFAULT.steps, 10)
         seed = page.number("search_seed", 0, 9999, 0)
     return SearchConfig(optimisers, low, high, trials, steps, sampler, prune, seed, corpus)

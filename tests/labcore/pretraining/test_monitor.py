@@ -200,11 +200,7 @@ def test_going_on_with_everything_is_exact_and_with_less_is_not():
     assert events[-1].share == 1.0
     # The first batch after the break is met by the same weights, whatever else was lost.
     assert result.loss_nats[1, 10] == result.unbroken_nats[10]
-
-
-def test_two_thirds_of_an_adam_file_are_memory():
-    """Weights once, means once, squares once; headers and counters are small."""
-    result = resume_study.run(ResumeConfig(steps=20, stop_after=1))
+    # Weights once, means once, squares once; headers and counters are small.
     assert result.memory_bytes / result.file_bytes == pytest.approx(2 / 3, abs=0.01)
 
 
@@ -244,7 +240,7 @@ def test_poor_trials_are_cut_after_a_third_and_never_without_pruning(brief):
     assert cut
     assert {trial.number for trial in cut} - set(range(hyper_search.FIRST_RANDOM))
     assert all(8 <= trial.looks[-1] < 24 for trial in cut)
-    free = hyper_search.run(replace(config, prune=False, trials=6))
+    free = hyper_search.run(replace(config, prune=False, trials=4))
     assert not any(trial.cut for trial in free.trials)
 
 
