@@ -37,6 +37,8 @@ from labcore.pretraining import (
     resume_study,
     vocabulary,
 )
+from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
+from labcore.pretraining import vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("distributed", "default", lambda: parallel_run.run(parallel_run.RunConfig()), 0),
     Entry("distributed", "resume", lambda: recovery.run(recovery.RecoveryConfig()), 0),
     Entry("distributed", "study", lambda: parallel_study.run(parallel_study.StudyConfig()), 0),
+    *(
+        Entry(
+            "distributed", f"pipeline-{schedule}",
+            partial(
+                real_pipeline.run,
+                real_pipeline.RealPipelineConfig(schedule, real_pipeline.RECORDED_REPEATS),
+            ),
+            0,
+        )
+        for schedule in real_pipeline.SCHEDULES
+    ),
     Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
     Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
     Entry(

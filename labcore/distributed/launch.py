@@ -25,8 +25,8 @@ from pathlib import Path
 import psutil
 
 import labcore
+from labcore.distributed.meeting import LEASH
 from labcore.distributed.parallel_config import PROCESSES, ParallelConfig
-from labcore.distributed.worker import LEASH
 from labcore.errors import LabInputError
 
 ROOT = Path(labcore.__file__).resolve().parents[1]
@@ -46,8 +46,9 @@ class Launch:
     """What is to be started: how many processes, with which options, and how often again."""
 
     processes: int = 2  # p
-    options: tuple[str, ...] = ()  # of the recipe
+    options: tuple[str, ...] = ()  # of the module
     restarts: int = 0  # times that torchrun starts all processes again after one has died
+    module: str = RECIPE  # what each process runs
 
     def __post_init__(self):
         if self.processes not in PROCESSES:
@@ -72,7 +73,7 @@ def local_arguments(launch: Launch, folder: str) -> list[str]:
         *(["--max-restarts", str(launch.restarts)] if launch.restarts else []),
         "--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file",
         "--rdzv-endpoint", f"{folder}/agents", "--log-dir", f"{folder}/logs",
-        "-m", RECIPE, *launch.options, "--out", f"{folder}/runs",
+        "-m", launch.module, *launch.options, "--out", f"{folder}/runs",
         "--init-method", f"file:{folder}/processes",
     ]  # fmt: skip
 
@@ -83,7 +84,7 @@ def cluster_arguments(launch: Launch, nodes: int, per_node: int) -> list[str]:
         "--nnodes", str(nodes), "--nproc-per-node", str(per_node),
         *(["--max-restarts", str(launch.restarts)] if launch.restarts else []),
         "--rdzv-backend", "c10d", "--rdzv-id", "first-run", "--rdzv-endpoint", "node0:29500",
-        "-m", RECIPE, *launch.options, "--out", "/shared/first-run",
+        "-m", launch.module, *launch.options, "--out", "/shared/first-run",
     ]  # fmt: skip
 
 

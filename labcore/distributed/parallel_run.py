@@ -17,10 +17,10 @@ from torch import Tensor
 
 from labcore.distributed.launch import Launch, lines, options_for, workplace
 from labcore.distributed.launch_log import Log
+from labcore.distributed.meeting import Place
 from labcore.distributed.parallel_config import PRECISIONS, ParallelConfig
 from labcore.distributed.parallel_cost import expected_held, expected_sent
 from labcore.distributed.parallel_training import (
-    Place,
     fresh_model,
     rows_of_step,
     train,

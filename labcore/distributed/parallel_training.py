@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from labcore.architecture.build_train_corpus import draw_story, world
+from labcore.distributed.meeting import Place
 from labcore.distributed.parallel_config import ParallelConfig
 from labcore.model.transformer import Transformer
 from labcore.training.objectives import Batch, causal_batch, token_losses
@@ -23,16 +24,6 @@ from labcore.training.schedule import learning_rate
 
 LANGUAGES = ("en", "zh")
 WARMUP_SHARE = 0.2
-CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a process stands: its number, how many there are, and the device it computes on."""
-
-    rank: int = 0
-    ways: int = 1  # p
-    device: torch.device = CPU
 
 
 @dataclass(frozen=True, slots=True, eq=False)

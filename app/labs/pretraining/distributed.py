@@ -2,6 +2,7 @@
 
 from app.labs.pretraining import (
     distributed_equal,
+    distributed_pipeline,
     distributed_resume,
     distributed_run,
     distributed_traffic,
@@ -21,6 +22,7 @@ PARTS = {
     "equal": distributed_equal.draw,
     "traffic": distributed_traffic.draw,
     "resume": distributed_resume.draw,
+    "pipeline": distributed_pipeline.draw,
 }
 
 

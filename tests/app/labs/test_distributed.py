@@ -1,4 +1,4 @@
-"""The distributed lab's screen: four parts from recordings, in both languages, and what its words rely on.
+"""The distributed lab's screen: five parts from recordings, in both languages, and what its words rely on.
 
 That Run starts real processes is proven in `tests/app/test_shown.py` and, for every way, in
 `tests/labcore/distributed/test_torchrun.py`.
@@ -10,11 +10,18 @@ import pytest
 from app import results
 from app.charts import distributed as charts
 from app.i18n import LANGUAGES, Words
-from app.labs.pretraining import distributed_knobs, distributed_resume, distributed_run
+from app.labs.pretraining import (
+    distributed_knobs,
+    distributed_pipeline,
+    distributed_resume,
+    distributed_run,
+)
+from labcore.distributed import real_pipeline
 from labcore.distributed.parallel_config import BUGS, WAYS
 from labcore.distributed.parallel_run import RunResult, rounding
 from labcore.distributed.parallel_study import Case, Study, recorded_cases
 from labcore.distributed.parallel_training import fresh_model, rows_of_step
+from labcore.distributed.real_pipeline import RealPipelineResult
 from labcore.distributed.recovery import Happened, RecoveryConfig, RecoveryResult
 from labcore.training.objectives import mean_token_loss
 from tests.app.conftest import checked, said
@@ -58,6 +65,7 @@ def test_it_opens_on_the_recorded_run_with_its_command(open_lab, language):
         ("zh", {"part": "equal", "way": "tp", "bug": "no_sum"}, 3),
         ("en", {"part": "traffic", "processes": "1", "unveil": "1", "precision": "float64"}, 2),
         ("zh", {"part": "resume", "die_at": "29", "checkpoint_every": "0"}, 1),
+        ("zh", {"part": "pipeline", "schedule": "1f1b", "cut": "32"}, 2),
         ("en", {"part": "x", "way": "tp", "bug": "no_sync", "processes": "3", "seed": "-1"}, 1),
     ],
 )
@@ -195,6 +203,28 @@ def test_stages_one_and_two_need_no_more_bytes_than_ddp_and_stage_three_half_as_
     assert sent["zero1"] == pytest.approx(1.5 * sent["ddp"], rel=0.02)  # PyTorch's own takes more
     backend = study.sent_bytes[study.at(way="zero2", reduce_scatter="backend", processes=processes)]
     assert backend.mean() == pytest.approx(1.5 * sent["ddp"], rel=0.01)
+
+
+@pytest.mark.parametrize("schedule", real_pipeline.SCHEDULES)
+def test_cutting_finer_stops_paying(schedule):
+    """Four micro-batches beat one; thirty-two take longer than four. The gradients are the same for all."""
+    result = recorded(f"pipeline-{schedule}", RealPipelineResult)
+    assert result.config.schedule == schedule
+    assert result.micro_batches == list(real_pipeline.CUTS)
+    one, four, finest = result.best_ms[[0, 2, -1]]
+    assert four < 0.95 * one
+    assert finest > 1.3 * four
+    assert distributed_pipeline.against_four(result) == "longer"
+    assert result.best_idle[0] == pytest.approx(0.5, abs=0.05)
+    assert (np.diff(result.formula) < 0).all()
+    assert result.best_idle[-1] > result.formula[-1] + 0.2
+    assert result.gradients_apart < 1e-5
+
+
+def test_gpipe_holds_all_micro_batches_and_one_forward_one_backward_no_more_than_there_are_stages():
+    for schedule, held in (("gpipe", 8), ("1f1b", 2)):
+        result = recorded(f"pipeline-{schedule}", RealPipelineResult)
+        assert result.fastest[result.micro_batches.index(8)].timeline.held[0] == held
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from labcore.distributed import parallel_checkpoint, wire
+from labcore.distributed import parallel_checkpoint, real_pipeline, wire
 from labcore.distributed.launch import (
     Launch,
     cluster_arguments,
@@ -18,12 +18,12 @@ from labcore.distributed.launch import (
     spelled,
 )
 from labcore.distributed.launch_log import Log
+from labcore.distributed.meeting import Place
 from labcore.distributed.parallel_config import BUGS, PROCESSES, WAYS, ParallelConfig
 from labcore.distributed.parallel_cost import expected_held, expected_sent
 from labcore.distributed.parallel_run import RunConfig, apart, rounding
 from labcore.distributed.parallel_study import recorded_cases
 from labcore.distributed.parallel_training import (
-    Place,
     descend,
     fresh_model,
     loss_weight,
@@ -283,3 +283,28 @@ def test_the_log_puts_lines_in_order_whenever_they_come():
     log.note(joined | {"rank": 0, "sent": [[5, 9, 20]]})
     log.note(joined | {"rank": 1, "sent": [[9, 5, 10]]})
     assert log.sent_bytes(0, 1).tolist() == [[[0, 50], [20, 0]]]
+
+
+# A pipeline's clocks.
+
+
+def test_clocks_laid_side_by_side_give_the_idle_share():
+    """Two stages, one micro-batch: 10 + 20 ms on each, one after the other, 5 ms for each message.
+
+    Stage 0: F 0-10, B 50-70. Stage 1: F 15-25, B 25-45. In all 70 ms, 60 of 2 · 70 are work.
+    """
+    told = {
+        1: [["F", 0, 100.015, 100.025], ["B", 0, 100.025, 100.045]],
+        0: [["F", 0, 100.0, 100.010], ["B", 0, 100.050, 100.070]],
+    }
+    timeline = real_pipeline.side_by_side(told).timeline
+    assert timeline.total_ms == pytest.approx(70)
+    np.testing.assert_allclose(timeline.busy_ms, [30, 30])
+    assert timeline.bubble_share == pytest.approx(1 - 60 / 140)
+    assert timeline.kind.tolist() == ["F", "F", "B", "B"]
+    assert timeline.held.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("kinds", "most"), [("FFBB", 2), ("FBFB", 1), ("FFBFBB", 2), ("F", 1)])
+def test_how_many_micro_batches_wait_is_counted_from_the_passes(kinds, most):
+    assert real_pipeline.most_waiting(np.array(list(kinds)) == "B") == most

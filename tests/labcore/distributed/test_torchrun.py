@@ -11,17 +11,23 @@ from contextlib import closing
 import numpy as np
 import psutil
 import pytest
+from torch import nn
 
 from labcore.distributed import parallel_checkpoint, parallel_study, recovery
 from labcore.distributed.launch import ROOT, Launch, last_words, lines, options_for
 from labcore.distributed.launch_log import Log
+from labcore.distributed.meeting import Place
 from labcore.distributed.parallel_config import WAYS, ParallelConfig
 from labcore.distributed.parallel_run import rounding
 from labcore.distributed.parallel_study import Case, StudyConfig
-from labcore.distributed.parallel_training import Place, fresh_model, train
+from labcore.distributed.parallel_training import fresh_model, train
 from labcore.distributed.parallel_ways import make_optimizer
+from labcore.distributed.real_pipeline import MODULE, side_by_side
 from labcore.distributed.recovery import RecoveryConfig
+from labcore.distributed.schedules import order_of_passes
+from labcore.distributed.stage import fresh_stage, whole_batch
 from labcore.distributed.worker import folder_of
+from labcore.model.trace import Probe
 
 PATIENCE_SECONDS = 120.0
 BACKEND = [Case(way, reduce_scatter="backend") for way in ("zero2", "zero3")]
@@ -159,3 +165,48 @@ def test_what_went_wrong_is_told_in_the_process_s_own_words(tmp_path):
     assert last_words(tmp_path) == "labcore.errors.LabInputError: way = 'sideways': known_choice"
     (tmp_path / "errors.txt").write_text("")
     assert last_words(tmp_path) == "the processes ended early"
+
+
+# A real pipeline.
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    """{micro-batches: {stage: report}} of two stages under 1F1B, each cut timed once."""
+    launch = Launch(2, ("--schedule", "1f1b", "--micro-batches", "1", "4"), module=MODULE)
+    told = {1: {}, 4: {}}
+    for line in lines(launch, tmp_path_factory.mktemp("pipeline")):
+        if line:
+            told[line["micro_batches"]][line["rank"]] = line
+    return told
+
+
+def test_a_pipeline_computes_what_the_whole_stack_does(pipeline):
+    """Two stages after one another in one process, without any cut: the same gradients."""
+    stages = [fresh_stage(stage) for stage in range(2)]
+    x = whole_batch()
+    for stage in stages:
+        x, _ = stage(x, Probe({}, None))
+    (x - whole_batch()).pow(2).mean().backward()
+    norms = [float(nn.utils.get_total_norm([w.grad for w in s.parameters()])) for s in stages]
+    for reports in pipeline.values():
+        told = [reports[stage]["gradient_norm"] for stage in range(2)]
+        np.testing.assert_allclose(told, norms, rtol=1e-5)
+
+
+def test_stages_work_down_the_planned_list_and_nothing_begins_before_its_input_exists(pipeline):
+    """All clocks are one clock: a forward pass ends on stage 0 before it begins on stage 1, a backward
+    pass the other way round."""
+    reports = pipeline[4]
+    when = {}
+    for stage in range(2):
+        passes = reports[stage]["passes"]
+        order = [(one.kind, one.micro_batch) for one in order_of_passes("1f1b", stage, 2, 4)]
+        assert [(kind, j) for kind, j, *_ in passes] == order
+        when |= {(stage, kind, j): (began, ended) for kind, j, began, ended in passes}
+    for j in range(4):
+        assert when[0, "F", j][1] <= when[1, "F", j][0]
+        assert when[1, "B", j][1] <= when[0, "B", j][0]
+    timeline = side_by_side({stage: reports[stage]["passes"] for stage in range(2)}).timeline
+    assert timeline.held.tolist() == [2, 1]  # p - s under 1F1B
+    assert 0 < timeline.bubble_share < 1
