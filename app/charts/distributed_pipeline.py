@@ -9,7 +9,7 @@ import numpy as np
 
 from app.charts.curves import Series, curve
 from app.figures import Figure
-from labcore.distributed.real_pipeline import RealPipelineResult, Timed
+from labcore.distributed.real_pipeline import CUTS, RealPipelineResult, Timed
 
 Text = Callable[..., str]
 
@@ -58,5 +58,6 @@ def _formula(result: RealPipelineResult, values: np.ndarray, text: Text) -> Seri
 def _over_cuts(series: Sequence[Series], y_title: str, alt: str, text: Text) -> Figure:
     return curve(
         series, x_title=text("axis.micro_batches"), y_title=y_title, y_range=(0, None), log_x=True,
+        x_range=(CUTS[0], CUTS[-1]),
         alt=alt, height=300,
     )  # fmt: skip

@@ -138,7 +138,7 @@ def test_the_recorded_run_begins_as_a_run_of_today_does(default):
     """The same rows and the same weights: kernels of other machines may differ in the last digits."""
     rows = rows_of_step(default.config.training, 1)
     loss, _ = mean_token_loss(fresh_model(default.config.training), rows)
-    assert float(loss) == pytest.approx(default.alone_nats[0], rel=1e-5)
+    assert loss.item() == pytest.approx(default.alone_nats[0], rel=1e-5)
 
 
 def test_a_killed_run_ended_to_the_bit_like_the_undisturbed_one():
