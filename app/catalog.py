@@ -51,6 +51,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "monitor": ("depth", "training"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
+    "dpo": ("training",),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -68,6 +69,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         3, "alignment", "tune",
+        "dpo",
     ),
     _chapter(
         4, "inference", "speed",

@@ -39,6 +39,7 @@ from labcore.pretraining import (
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import vocabulary
+from labcore.tuning import dpo, dpo_study
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("monitor", "resume", lambda: resume_study.run(resume_study.ResumeConfig()), 0),
     Entry("monitor", "search", lambda: hyper_search.run(hyper_search.SearchConfig()), 0),
+    Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
+    Entry("dpo", "study", dpo_study.study, 0),
 )  # fmt: skip
 
 

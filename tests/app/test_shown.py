@@ -54,6 +54,12 @@ def every_part_of_positions(app):
     return press(app, "positions.run")
 
 
+def every_part_of_dpo(app):
+    app = press(app, "dpo.run")
+    app.query_params["part"] = "shape"
+    return app.run()
+
+
 def every_part_of_heads(app):
     for part, more in (("ranking", {"ranked": "world-copier"}), ("sharing", {})):
         app.query_params.update({"part": part, **more})
@@ -82,6 +88,7 @@ PREPARE = {
     "heads": every_part_of_heads,
     "distributed": lambda app: press(app, "distributed.run"),
     "monitor": every_part_of_monitor,
+    "dpo": every_part_of_dpo,
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -92,6 +99,7 @@ QUICK = {
     "distributed": {"steps": "3", "way": "zero3", "processes": "1"},
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
+    "dpo": {"steps": "20"},
 }
 
 
