@@ -40,6 +40,7 @@ from labcore.pretraining import (
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import vocabulary
 from labcore.tuning import dpo, dpo_study
+from labcore.scaling import sweep as scaling_sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("induction", "cases", lambda: induction_cases.run(induction_cases.CasesConfig()), 0),
     Entry("data", "default", lambda: vocabulary.run(vocabulary.VocabularyConfig()), 0),
     Entry("data", "languages", vocabulary.language_study, 0),
+    Entry("scaling", "sweep", lambda: scaling_sweep.run(scaling_sweep.RECORDED), 0),
+    Entry("scaling", "held-out", lambda: scaling_sweep.run(scaling_sweep.HELD_OUT), 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
     *(

@@ -1,8 +1,11 @@
 """Train a whole scaling sweep, here or on a Dask cluster, and write its points as a table.
 
-python -m labcore.recipes.scaling_sweep                                   # what the page runs live, on this core
-python -m labcore.recipes.scaling_sweep --sweep recorded --processes 4  # what came with the lab, on four processes
+python -m labcore.recipes.scaling_sweep
+    what the page runs live, on this core
+python -m labcore.recipes.scaling_sweep --sweep recorded --processes 4
+    what came with the lab, on four processes of this machine
 LLM_LAB_DASK=tcp://scheduler:8786 python -m labcore.recipes.scaling_sweep --sweep recorded
+    the same, wherever that cluster's workers are
 """
 
 import argparse
