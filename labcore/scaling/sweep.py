@@ -222,7 +222,7 @@ def gathered(config: SweepConfig, tasks: Sequence[RunConfig], found: Found) -> S
 # What came with the lab.
 
 RECORDED = SweepConfig(
-    (12, 20, 32, 56, 96), (15, 30, 60, 120), seeds=(0, 1, 2), most_steps=2000, cosine=(32,)
+    (12, 20, 32, 56, 96), (7.5, 15, 30, 60, 120), seeds=(0, 1, 2), most_steps=2000, cosine=(32,)
 )
 # Twice as large as the largest of the sweep, with up to eight times its compute.
 HELD_OUT = SweepConfig((136,), (240, 480, 960), seeds=(0, 1, 2))
