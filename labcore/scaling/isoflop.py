@@ -1,11 +1,12 @@
 """Curves of equal compute: how large a model is best for a budget, read off measured points without any law.
 
-Chinchilla's second way (Hoffmann et al., arXiv:2203.15556, section 3.2): at C = 6·N·D a larger model reads less. Too
-small a model cannot hold what it reads, too large a one has read too little; between the two lies the best N. A
-parabola in ln N through the losses says where, and a straight line through ln N* against ln C with what power
-it grows.
+Chinchilla's second way (Hoffmann et al., arXiv:2203.15556, section 3.2): at C = 6·N·D a larger model reads
+less. Too small a model cannot hold what it reads, too large a one has read too little; between the two
+lies the best N. A parabola in ln N through the losses says where, and a straight line through ln N*
+against ln C with what power it grows.
 
-A best size counts only if a smaller and a larger one were both worse: else it lies beyond what was measured.
+A best size counts only if a smaller and a larger one were both worse: else it lies beyond what was
+measured.
 
 Axes: K budgets, S sizes, R seeds.
 """

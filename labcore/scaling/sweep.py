@@ -176,7 +176,7 @@ def carried(
 
     futures = {client.submit(work, task, pure=False): task for task in tasks}
     try:
-        for future, result in as_completed(futures, with_results=True):
+        for future, result in as_completed(futures, loop=client.loop, with_results=True):
             yield futures[future], result
     finally:  # also when whoever watches has seen enough
         client.cancel(list(futures))
