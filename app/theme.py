@@ -103,6 +103,10 @@ MEANING: dict[str, Hex] = {
     "adamw": BLUE,
     "lion": GREEN,
     "muon": PURPLE,
+    # forms of a scaling law: its floor fitted, known, left out
+    "law_free": BLUE,
+    "law_known": GREEN,
+    "law_none": VERMILION,
     # languages
     "zh": VERMILION,
     "en": BLUE,

@@ -74,6 +74,11 @@ class SweepResult:
     entropy_nats: float  # of the language: the floor of an endless held-out text
     cpu_seconds: float  # of all processes together
 
+    @property
+    def fitted(self) -> np.ndarray:
+        """Which points a law is fitted to.  (P,) bool"""
+        return ~self.cosine
+
     def parameters(self, count: str) -> np.ndarray:
         """N, counted without ("blocks") or with ("all") the table of tokens.  (P,)"""
         return self.blocks + self.table if count == "all" else self.blocks
@@ -90,6 +95,13 @@ class Progress:
     point: Point
     cosine: bool
     share: float  # of the sweep, 0 to 1
+
+
+def doublings(largest: float, seed: int, exponent: float) -> SweepConfig:
+    """A sweep over four budgets, each twice the one before, up to `largest` gigaFLOPs."""
+    return SweepConfig(
+        gigaflops=tuple(largest / share for share in (8, 4, 2, 1)), exponent=exponent, seeds=(seed,)
+    )
 
 
 def plan(config: SweepConfig) -> list[RunConfig]:
@@ -131,6 +143,11 @@ def sweep(config: SweepConfig) -> Generator[Progress, None, SweepResult]:
 Found = dict[
     RunConfig, tuple[list[Point], float]
 ]  # what came back of each task: points, CPU seconds
+
+
+def extend(config: SweepConfig) -> Generator[Progress, None, SweepResult]:
+    """The same, for the model that was held out of the fit: on the page a run beside the sweep."""
+    return (yield from sweep(config))
 
 
 def one_by_one(tasks: Sequence[RunConfig]) -> Generator[Progress, None, Found]:
