@@ -40,7 +40,20 @@ from labcore.pretraining import (
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import vocabulary
 from labcore.tuning import dpo, dpo_study
+from labcore.scaling import answers as scaling_answers
+from labcore.scaling import extrapolation
 from labcore.scaling import sweep as scaling_sweep
+
+
+def _sweep(name: str) -> scaling_sweep.SweepResult:
+    """A sweep recorded before: what follows from it needs no second training."""
+    path = results.RECORDINGS / f"scaling-{name}.safetensors"
+    return results.load(path, scaling_sweep.SweepResult).result
+
+
+def _extrapolated(count: str) -> extrapolation.Extrapolation:
+    asking = scaling_answers.Asking(count)
+    return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("data", "languages", vocabulary.language_study, 0),
     Entry("scaling", "sweep", lambda: scaling_sweep.run(scaling_sweep.RECORDED), 0),
     Entry("scaling", "held-out", lambda: scaling_sweep.run(scaling_sweep.HELD_OUT), 0),
+    Entry("scaling", "answers", lambda: scaling_answers.answers(_sweep("sweep")), 0),
+    *(
+        Entry("scaling", f"extrapolation-{count}", partial(_extrapolated, count), 0)
+        for count in scaling_answers.COUNTS
+    ),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
     *(

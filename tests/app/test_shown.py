@@ -76,6 +76,12 @@ def every_part_of_monitor(app):
         app = press(app.run(), "monitor.run")
         assert not app.exception
     return press(press(app, "monitor.go_on"), "monitor.run")
+def every_part_of_scaling(app):
+    for part in ("isoflop", "extrapolate", "sweep"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return press(app, "scaling.run")
 
 
 PREPARE = {
@@ -89,6 +95,7 @@ PREPARE = {
     "distributed": lambda app: press(app, "distributed.run"),
     "monitor": every_part_of_monitor,
     "dpo": every_part_of_dpo,
+    "scaling": every_part_of_scaling,
 }
 QUICK = {
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
@@ -100,6 +107,7 @@ QUICK = {
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
     "dpo": {"steps": "20"},
+    "scaling": {"budget": "5"},
 }
 
 
