@@ -36,7 +36,7 @@ STEP_TOKENS = ROWS * ROW_TOKENS
 LAYERS, HEADS = 2, 2  # of every model: they differ in width alone
 PEAK_RATE = 0.5  # over the width: near the best of four rates at each of six widths
 WARMUP_STEPS = 10
-DECAY_SHARE = 0.2  # of a run's steps
+FOR_EVER = 10**6  # the end of a trunk, which never slows down
 WEIGHT_DECAY, BETAS, CLIP_NORM = 0.1, (0.9, 0.95), 1.0
 HELD_OUT_ROWS, HELD_OUT_SEED = 256, 1234
 TEXT_SEED = 10_000  # added to a run's seed: its text is drawn apart from its weights
@@ -107,16 +107,16 @@ def train(config: RunConfig) -> Generator[Point, None, float]:
     annealed = {}
     for step in range(1, last + 1):
         for moment in moments:
-            if not config.cosine and step - 1 == stable_steps(moment):
+            if not config.cosine and step == stable_steps(moment) + 1:
                 annealed[moment] = decayed(config, model, optimiser, text, moment)
-        rate = cosine_rate(config, step) if config.cosine else stable_rate(config, step)
-        update(model, batch(config.exponent, text), optimiser, rate, CLIP_NORM)
+        end = last if config.cosine else FOR_EVER
+        update(model, batch(config.exponent, text), optimiser, rate(config, step, end), CLIP_NORM)
         if step in moments:
             passing = held_out_loss(model, [held_out])
-            yield Point(
-                config.width, config.seed, blocks, table, step * STEP_TOKENS,
-                annealed.get(step, passing if step == last else float("nan")), passing, step / last,
-            )  # fmt: skip
+            over = step == last or not config.cosine  # too short a run to slow down is over as well
+            finished = annealed.get(step, passing if over else float("nan"))
+            tokens, share = step * STEP_TOKENS, step / last
+            yield Point(config.width, config.seed, blocks, table, tokens, finished, passing, share)
     return time.process_time() - started
 
 
@@ -132,39 +132,24 @@ def decayed(
     model, optimiser = copy.deepcopy((model, optimiser))
     text = torch.Generator().set_state(text.get_state())
     for step in range(stable_steps(end) + 1, end + 1):
-        rate = stable_rate(config, step) * decay(step, end)
-        update(model, batch(config.exponent, text), optimiser, rate, CLIP_NORM)
+        update(model, batch(config.exponent, text), optimiser, rate(config, step, end), CLIP_NORM)
     return held_out_loss(model, [held_out_text(config.exponent)[0]])
 
 
+def rate(config: RunConfig, step: int, end: int) -> float:
+    """The rate of update number `step` of a run that ends at `end`, where it is all but zero."""
+    kind = "cosine" if config.cosine else "wsd"
+    return schedule.learning_rate(step, config.peak_rate, kind, end + 1, WARMUP_STEPS)
+
+
 def stable_steps(end: int) -> int:
-    """After how many steps a run of `end` steps begins to slow down.
+    """How many steps a run that ends at `end` has in common with one that goes on.
 
-    >>> stable_steps(100), stable_steps(2)
-    (80, 1)
+    >>> stable_steps(100), stable_steps(5)
+    (83, 5)
     """
-    return end - max(1, round(DECAY_SHARE * end))
-
-
-def decay(step: int, end: int) -> float:
-    """The factor on the rate in the last fifth of a run, down in a straight line.
-
-    >>> [round(decay(step, 20), 2) for step in (16, 17, 18, 19, 20)]
-    [1.0, 0.8, 0.6, 0.4, 0.2]
-    """
-    return min(1.0, (end + 1 - step) / (end + 1 - stable_steps(end)))
-
-
-def stable_rate(config: RunConfig, step: int) -> float:
-    return config.peak_rate * min(1.0, step / WARMUP_STEPS)
-
-
-def cosine_rate(config: RunConfig, step: int) -> float:
-    """The rate of a run that is `max(config.steps)` long from the start."""
-    last = max(config.steps)
-    return schedule.learning_rate(
-        step, config.peak_rate, "cosine", last + 1, min(WARMUP_STEPS, last)
-    )
+    falling = round(schedule.DECAY_SHARE * (end + 1 - WARMUP_STEPS))
+    return end + 1 - max(1, falling)
 
 
 def sizes(config: RunConfig) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from labcore.events import drain
 from labcore.scaling import runs
 from labcore.scaling.runs import STEP_TOKENS, Point, RunConfig
 from labcore.text import zipf
+from labcore.training.schedule import DECAY_SHARE
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -124,7 +125,7 @@ def plan(config: SweepConfig) -> list[RunConfig]:
 
 def effort(task: RunConfig) -> float:
     """About how long a run takes: even the smallest model's step costs as much as 100,000 parameters."""
-    steps = max(task.steps) + runs.DECAY_SHARE * sum(task.steps) * (not task.cosine)
+    steps = max(task.steps) + DECAY_SHARE * sum(task.steps) * (not task.cosine)
     return steps * (100_000 + runs.sizes(task)[0])
 
 
