@@ -106,20 +106,18 @@ def doublings(largest: float, seed: int, exponent: float) -> SweepConfig:
 
 
 def plan(config: SweepConfig) -> list[RunConfig]:
-    """The runs of a sweep: each size stops where 6·N·D is one of the budgets."""
+    """The runs of a sweep: each size stops where 6·N·D is a budget; a size that none suits is left out."""
     tasks = []
     for width in config.widths:
         blocks, _ = runs.sizes(RunConfig(width, (1,)))
         steps = tuple(round(g * 1e9 / (PASSES * blocks * STEP_TOKENS)) for g in config.gigaflops)
         steps = tuple(s for s in steps if FEWEST_STEPS <= s <= config.most_steps)
-        if not steps:
-            raise LabInputError(
-                "gigaflops", list(config.gigaflops), "budget_meets_size", width=width
-            )
-        for seed in config.seeds:
+        for seed in config.seeds if steps else ():
             tasks.append(RunConfig(width, steps, config.exponent, seed))
             if width in config.cosine:
                 tasks.append(RunConfig(width, steps, config.exponent, seed, cosine=True))
+    if not tasks:
+        raise LabInputError("gigaflops", list(config.gigaflops), "budget_meets_size")
     return tasks
 
 
