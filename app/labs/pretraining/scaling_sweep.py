@@ -19,7 +19,7 @@ AXES = ("tokens", "compute")
 HEIGHTS = ("loss", "known", "fitted")
 EXPONENTS = ("1.0", "1.1", "1.3", "1.6", "2.0")
 BUDGETS = ("5", "15", "30")  # gigaFLOPs of the largest
-NEARLY_ALL, HALF = 0.8, 0.55  # of tenfold compute, as powers: 10^0.8 = 6.3, 10^0.55 = 3.5
+NEARLY_ALL, HALF = 0.8, 0.45  # of tenfold compute, as powers: 10^0.8 = 6.3, 10^0.45 = 2.8
 
 
 def draw(page: LabPage) -> None:
@@ -111,7 +111,7 @@ def say(page: LabPage, result: SweepResult, fit: Fit, asking: Asking, guess: Gue
 def band(exponent: float) -> str:
     """What the law does with more compute, as an answer to the question.
 
-    >>> band(0.95), band(0.63), band(0.4)
+    >>> band(0.95), band(0.55), band(0.4)
     ('size', 'same', 'text')
     """
     return "size" if exponent > NEARLY_ALL else "same" if exponent > HALF else "text"
