@@ -120,16 +120,14 @@ def activations(log: RunLog, steps: int, text: Text) -> Figure:
 
 
 def speed(log: RunLog, steps: int, flops_per_token: float | None, text: Text) -> Figure:
-    """Tokens per second, and with it the arithmetic that was really done."""
+    """Tokens per second; where it is known, what that is in arithmetic."""
     tokens = _smooth(log.tokens_per_second)
-    series = [Series(text("series.speed"), log.step, tokens, "communication")]
-    middle = float(np.median(tokens))
+    middle, name = float(np.median(tokens)), text("series.speed")
     if flops_per_token is not None:
-        name, rates = text("series.gflops"), tokens * flops_per_token / 1e9
-        series.append(Series(name, log.step, rates, "idle", dashed=True, right=True))
+        name = text("series.speed_flops", gflops=f"{middle * flops_per_token / 1e9:.1f}")
     return _panel(
-        series, steps, text("axis.speed"), text, text("alt.speed", median=f"{middle:,.0f}"),
-        log_y=False, y_range=(0, None), right_title=text("axis.gflops") if flops_per_token else "",
+        [Series(name, log.step, tokens, "communication")], steps, text("axis.speed"), text,
+        text("alt.speed", median=f"{middle:,.0f}"), log_y=False, y_range=(0, None),
     )  # fmt: skip
 
 
@@ -175,10 +173,10 @@ def _by_block(
 
 def _panel(
     series: Sequence[Series], steps: int, y_title: str, text: Text, alt: str, log_y: bool = True,
-    y_range: tuple[float | None, float | None] = (None, None), right_title: str = "",
+    y_range: tuple[float | None, float | None] = (None, None),
 ) -> Figure:  # fmt: skip
     return curve(
-        series, x_title=text("axis.step"), y_title=y_title, right_title=right_title, alt=alt,
+        series, x_title=text("axis.step"), y_title=y_title, alt=alt,
         x_range=(0, steps), y_range=y_range, log_y=log_y, height=PANEL_PIXELS,
     )  # fmt: skip
 

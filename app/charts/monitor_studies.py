@@ -16,6 +16,7 @@ from labcore.pretraining.optimiser_study import StudyResult
 from labcore.pretraining.resume_study import WAYS, ResumeResult
 
 Text = Callable[..., str]
+FAR_NATS = 40  # beyond it the axis of the loss is logarithmic
 Point = tuple[str, float, float]  # optimiser, rate, nats
 
 
@@ -163,8 +164,9 @@ def search_rates(trials: Sequence[Trial], text: Text) -> Figure:
 
 def overlay(lines: Mapping[str, tuple[Any, Any]], x_title: str, y_title: str, text: Text) -> Figure:
     """Runs of this session over one another.  {name: (x, nats)}"""
+    far = any(np.nanmax(y, initial=0.0) > FAR_NATS for _, y in lines.values())
     series = [Series(name, x, y) for name, (x, y) in lines.items()]
     return curve(
-        series, x_title=x_title, y_title=y_title, y_range=(0, None), height=380,
-        alt=text("alt.overlay", count=len(lines)),
+        series, x_title=x_title, y_title=y_title, log_y=far, height=380,
+        y_range=(None if far else 0, None), alt=text("alt.overlay", count=len(lines)),
     )  # fmt: skip

@@ -17,7 +17,7 @@ LAST_MYSTERY = 9999
 
 @dataclass(frozen=True, slots=True)
 class MysteryConfig:
-    number: int | None = 7  # None: `fault` says it openly
+    number: int | None = 1  # None: `fault` says it openly
     fault: str = "healthy"
     seed: int = 0
     steps: int = MonitorConfig().steps

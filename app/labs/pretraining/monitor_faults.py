@@ -28,7 +28,7 @@ def draw(page: LabPage) -> None:
     left, right = st.columns(2)
     if mode == "mystery":
         with left:
-            number = page.number("number", 0, lab.LAST_MYSTERY, 7)
+            number = page.number("number", 0, lab.LAST_MYSTERY, 1)
         if st.session_state.get(ASKED) != number:
             st.session_state.pop(GUESS, None)
             st.session_state[ASKED] = number
