@@ -8,6 +8,7 @@ from app.labs.pretraining import corpus_knob
 from app.labs.pretraining import monitor_session as session
 from app.page import LabPage
 from labcore.pretraining import monitor as lab
+from labcore.pretraining.corpus import Source, WorldTextConfig
 from labcore.pretraining.monitor import MonitorConfig
 from labcore.pretraining.optimiser_study import StudyResult
 from labcore.training.loop import PRECISIONS
@@ -88,6 +89,18 @@ def say_good_rate(page: LabPage, optimiser: str) -> None:
     best = page.recording("optimisers", StudyResult).result.best_rate(optimiser)
     name = page.text(f"option.optimiser.{optimiser}")
     page.caption("good_rate", optimiser=name, rate=f"{best:g}")
+
+
+def corpus_imports(corpus: Source) -> str:
+    """The lines that a notebook needs to spell this corpus."""
+    if isinstance(corpus, WorldTextConfig):
+        return "from labcore.pretraining.corpus import WorldTextConfig"
+    return (
+        "from labcore.pretraining.pipeline import (\n"
+        "    ContaminationConfig, FilterConfig, NearConfig, NormaliseConfig,\n"
+        "    PipelineConfig, SourceConfig,\n)\n"
+        "from labcore.pretraining.training_text import TrainingTextConfig"
+    )
 
 
 def go_on(page: LabPage, data: bytes) -> MonitorConfig:

@@ -45,7 +45,7 @@ def draw(page: LabPage) -> None:
     page.offer_notebook(
         "from labcore.pretraining import optimiser_study as lab\n\n"
         f"result = lab.run(lab.{config!r})\nprint(result.final_nats, result.cpu_seconds)",
-        "import pandas as pd\n\npd.Series(result.loss_nats).plot()",
+        "import pandas as pd\n\npd.Series(result.loss_nats)",
     )
 
 

@@ -147,8 +147,7 @@ def notebook(config: MonitorConfig) -> Sequence[str]:
     ]
     settings = "\n".join(["config = lab.MonitorConfig(", *changed, ")"])
     return (
-        "from labcore.pretraining import monitor as lab\n"
-        "from labcore.pretraining.corpus import WorldTextConfig\n\n"
+        f"from labcore.pretraining import monitor as lab\n{knobs.corpus_imports(config.corpus)}\n\n"
         f"{settings}\nresult = lab.run(config)",
         "import pandas as pd\n\nlog = result.log\n"
         "pd.DataFrame({\n"

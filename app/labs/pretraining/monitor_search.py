@@ -6,6 +6,7 @@ import streamlit as st
 from app.charts import monitor_studies as charts
 from app.job import JobView
 from app.labs.pretraining import corpus_knob
+from app.labs.pretraining.monitor_knobs import corpus_imports
 from app.page import LabPage
 from app.provenance import MEASURED, Provenance
 from labcore.pretraining import hyper_search as lab
@@ -24,8 +25,7 @@ def draw(page: LabPage) -> None:
     config = knobs(page)
     page.job(lab.search, config, lambda view: picture(page, config, view))
     page.offer_notebook(
-        "from labcore.pretraining import hyper_search as lab\n"
-        "from labcore.pretraining.corpus import WorldTextConfig\n\n"
+        f"from labcore.pretraining import hyper_search as lab\n{corpus_imports(config.corpus)}\n\n"
         f"result = lab.run(lab.{config!r})",
         "import pandas as pd\n\npd.DataFrame(\n"
         "    [(t.optimiser, t.learning_rate, t.weight_decay, t.warmup_steps, t.final_nats, t.cut)\n"

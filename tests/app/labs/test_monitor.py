@@ -17,6 +17,7 @@ from app.labs.pretraining import (
     monitor_knobs,
     monitor_optimisers,
     monitor_resume,
+    monitor_run,
     monitor_session,
 )
 from labcore.pretraining import monitor as lab
@@ -27,6 +28,7 @@ from labcore.pretraining.monitor import MonitorConfig, MonitorResult
 from labcore.pretraining.mystery import MysteryConfig
 from labcore.pretraining.optimiser_study import OPTIMISERS, RateConfig, StudyResult
 from labcore.pretraining.resume_study import WAYS, ResumeConfig, ResumeResult
+from labcore.pretraining.training_text import TrainingTextConfig
 from labcore.training.diagnosis import CALLED, diagnose
 from labcore.training.faults import FAULTS, blind
 from tests.app.conftest import checked, press, said
@@ -320,6 +322,15 @@ def test_the_recorded_search_found_a_rate_near_the_best_one_known(study):
     result = recorded("search", SearchResult)
     best = result.trials[result.best]
     assert 0.3 < best.learning_rate / study.best_rate("adamw") < 3
+
+
+def test_a_notebook_can_spell_a_kept_dataset():
+    """The config as text, read back by Python with the imports that the notebook has."""
+    config = MonitorConfig(corpus=TrainingTextConfig(vocab_size=300))
+    code = monitor_run.notebook(config)[0].rpartition("\n")[0]  # all but the run itself
+    names = {}
+    exec(compile(code, "notebook", "exec"), names)
+    assert names["config"] == config
 
 
 def test_parts_and_faults_have_words():
