@@ -54,6 +54,7 @@ def _sweep(name: str) -> scaling_sweep.SweepResult:
 def _extrapolated(count: str) -> extrapolation.Extrapolation:
     asking = scaling_answers.Asking(count)
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
+from labcore.scaling import experts
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("monitor", "search", lambda: hyper_search.run(hyper_search.SearchConfig()), 0),
     Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
     Entry("dpo", "study", dpo_study.study, 0),
+    *(
+        Entry("budget", text, partial(experts.run, config), config.seeds[0])
+        for text, config in experts.RECORDED.items()
+    ),
 )  # fmt: skip
 
 

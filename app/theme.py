@@ -107,6 +107,17 @@ MEANING: dict[str, Hex] = {
     "law_free": BLUE,
     "law_known": GREEN,
     "law_none": VERMILION,
+    # how a budget is shared out, by whose law; four small models, with experts and without
+    "approach1": BLUE,
+    "approach2": SKY,
+    "approach3": GREEN,
+    "printed": AMBER,
+    "epoch": VERMILION,
+    "kaplan": GRAY,
+    "dense": GRAY,
+    "moe": BLUE,
+    "free": VERMILION,
+    "wide": GREEN,
     # languages
     "zh": VERMILION,
     "en": BLUE,
