@@ -82,9 +82,21 @@ def every_part_of_scaling(app):
         app = app.run()
         assert not app.exception
     return press(app, "scaling.run")
+def every_part_of_budget(app):
+    for more in (
+        {"look": "counting"},
+        {"look": "bill"},
+        *({"part": p} for p in ("overtrain", "evolution")),
+    ):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+    app.query_params.update({"part": "experts"})
+    return press(app.run(), "budget.run")
 
 
 PREPARE = {
+    "budget": every_part_of_budget,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
     "training": lambda app: press(app, "training.run"),
@@ -98,6 +110,7 @@ PREPARE = {
     "scaling": every_part_of_scaling,
 }
 QUICK = {
+    "budget": {"steps": "5", "experts": "4"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},

@@ -72,7 +72,7 @@ def knobs(page: LabPage) -> ExpertsConfig:
         with first:
             chosen = page.slider("chosen", 1, 4, DEFAULT.chosen)
         with second:
-            steps = page.slider("steps", 25, 500, DEFAULT.steps, 25)
+            steps = page.slider("steps", 5, 500, DEFAULT.steps, 5)
         with third:
             seed = page.number("seed", 0, 9999, 0)
         with fourth:
