@@ -50,7 +50,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "training": ("positions", "families", "depth"),
     "monitor": ("depth", "training"),
     "scaling": ("training",),
-    "budget": ("dataflow", "training"),
+    "budget": ("dataflow", "scaling"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "dpo": ("training",),
