@@ -28,7 +28,7 @@ from labcore.architecture import (
     positions_length,
     positions_rescue,
 )
-from labcore.distributed import parallel_run, parallel_study, recovery
+from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import (
     fault_study,
     hyper_search,
@@ -37,12 +37,10 @@ from labcore.pretraining import (
     resume_study,
     vocabulary,
 )
-from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
-from labcore.pretraining import vocabulary
-from labcore.tuning import dpo, dpo_study
 from labcore.scaling import answers as scaling_answers
 from labcore.scaling import extrapolation
 from labcore.scaling import sweep as scaling_sweep
+from labcore.tuning import dpo, dpo_study
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:

@@ -59,7 +59,7 @@ def losses(
         *traces, x_title=text(f"axis.{axis}"), y_title=text(f"axis.{height}"), log=log,
         legend_title_text=text("legend.sizes"),
     )  # fmt: skip
-    spec.update_xaxes(gridcolor=GRID, exponentformat="SI")
+    spec.update_xaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
     spec.update_yaxes(gridcolor=GRID)
     if height == "loss":
         level(spec, result.floor_nats, text("level.floor", nats=f"{result.floor_nats:.2f}"))
@@ -107,11 +107,18 @@ def error(points: pd.DataFrame, colour: str) -> dict:
     }  # fmt: skip
 
 
-def level(spec: go.Figure, nats: float, label: str, colour: str = theme.MEANING["floor"]) -> None:
-    """A labelled horizontal line."""
-    spec.add_hline(
-        y=nats, line={"color": colour, "width": 1.5, "dash": "dot"}, annotation_text=label,
-        annotation_position="bottom right", annotation_font_color=colour,
+def level(
+    spec: go.Figure,
+    value: float,
+    label: str,
+    colour: str = theme.MEANING["floor"],
+    log: bool = False,
+) -> None:
+    """A labelled horizontal line; `log`: of a figure whose vertical axis is logarithmic."""
+    spec.add_hline(y=value, line={"color": colour, "width": 1.5, "dash": "dot"})
+    spec.add_annotation(
+        x=1, xref="paper", xanchor="right", y=np.log10(value) if log else value, yanchor="top",
+        text=label, showarrow=False, font={"color": colour},
     )  # fmt: skip
 
 
@@ -142,44 +149,30 @@ def so_far(events: Sequence[Progress], floor_nats: float, text: Text) -> Figure:
 
 
 def schedules(result: SweepResult, text: Text) -> Figure:
-    """One size read in three ways: finished, at full rate, half-way down a long cosine."""
+    """How far two readings in passing lie above the finished run of one size, seed by seed."""
     width = result.width[result.cosine][0]
+    finished = _by_seed(result, (result.width == width) & result.fitted, "annealed")
     lines = []
-    for name, cosine, role, dashed in (
-        ("passing", False, "divergence", True), ("cosine", True, "rejected", True),
-        ("annealed", False, "changed", False),
-    ):  # fmt: skip
-        reading = "annealed" if name == "annealed" else "passing"
-        points = _means(
-            _only(result, (result.width == width) & (result.cosine == cosine)), "blocks", reading
-        )
-        spread = (points["low"], points["high"])
+    for name, role in (("passing", "divergence"), ("cosine", "rejected")):
+        which = result.cosine if name == "cosine" else result.fitted
+        gaps = _by_seed(result, (result.width == width) & which, "passing") - finished
+        spread = (gaps.min(axis=1), gaps.max(axis=1))
+        mean = gaps.mean(axis=1)
         lines.append(
-            Series(
-                text(f"series.{name}"),
-                points["d"],
-                points["mean"],
-                role,
-                dashed,
-                True,
-                spread=spread,
-            )
+            Series(text(f"series.{name}"), gaps.index, mean, role, points=True, spread=spread)
         )
-    gap = float(lines[1].y.iloc[0] - lines[2].y.iloc[0])
+    most = max(float(np.max(line.y)) for line in lines)
     return curve(
-        lines, x_title=text("axis.tokens"), y_title=text("axis.loss"), log_x=True, height=340,
-        floor=(result.floor_nats, text("level.floor", nats=f"{result.floor_nats:.2f}")),
-        alt=text("alt.schedules", gap=f"{gap:.2f}"),
+        lines, x_title=text("axis.tokens"), y_title=text("axis.gap"), log_x=True, height=340,
+        floor=(0.0, text("series.annealed")), alt=text("alt.schedules", most=f"{most:.2f}"),
     )  # fmt: skip
 
 
-def _only(result: SweepResult, keep: np.ndarray) -> SweepResult:
-    """Some of the points, told apart no longer."""
-    columns = ("width", "seed", "blocks", "table", "tokens", "annealed_nats", "passing_nats")
-    return SweepResult(
-        *(getattr(result, name)[keep] for name in columns), np.zeros(keep.sum(), bool),
-        result.exponent, result.floor_nats, result.entropy_nats, 0.0,
-    )  # fmt: skip
+def _by_seed(result: SweepResult, keep: np.ndarray, reading: str) -> pd.DataFrame:
+    """One row per amount of text, one column per seed."""
+    nats = getattr(result, f"{reading}_nats")
+    frame = pd.DataFrame({"d": result.tokens, "seed": result.seed, "nats": nats})[keep]
+    return frame.pivot(index="d", columns="seed", values="nats")
 
 
 def answers(found: Answers, which: str, text: Text) -> Figure:
@@ -205,9 +198,10 @@ def answers(found: Answers, which: str, text: Text) -> Figure:
         spec.add_vline(
             x=found.floor_nats, line={"color": theme.MEANING["floor"], "dash": "dot", "width": 1.5},
             annotation_text=text("level.floor", nats=f"{found.floor_nats:.2f}"),
-            annotation_font_color=theme.MEANING["floor"],
+            annotation_font_color=theme.MEANING["floor"], annotation_position="top right",
         )  # fmt: skip
-    spec.update_yaxes(autorange="reversed", type="category", ticklabelstandoff=4)
+    # From the top down, with room above the first row for the label of the line.
+    spec.update_yaxes(type="category", range=[len(shown) - 0.5, -1.1], ticklabelstandoff=4)
     spec.update_xaxes(gridcolor=GRID)
     table = pd.DataFrame(
         {text("column.way"): names, text(f"axis.{which}"): values[shown],

@@ -58,7 +58,7 @@ def isoflop(found: IsoFlop, text: Text) -> Figure:
         *traces, x_title=text("axis.parameters"), y_title=text("axis.loss"), log="x",
         legend_title_text=text("legend.budgets"),
     )  # fmt: skip
-    spec.update_xaxes(gridcolor=GRID, exponentformat="SI")
+    spec.update_xaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
     spec.update_yaxes(gridcolor=GRID)
     alt = text("alt.isoflop", budgets=len(found.gigaflops), bracketed=int(found.bracketed.sum()))
     return Figure("plotly", spec, alt, lambda: _slices(found, text), height=430)
@@ -104,8 +104,8 @@ def best_sizes(found: IsoFlop, laws: Mapping[str, Law], text: Text) -> Figure:
     spec = plotly_figure(
         *traces, x_title=text("axis.compute_g"), y_title=text("axis.best"), log="xy"
     )
-    spec.update_xaxes(gridcolor=GRID)
-    spec.update_yaxes(gridcolor=GRID, exponentformat="SI")
+    spec.update_xaxes(gridcolor=GRID, dtick="D2")
+    spec.update_yaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
     table = pd.DataFrame(
         {text("column.gigaflops"): found.gigaflops, text("series.parabolas"): found.best}
         | {
@@ -149,9 +149,9 @@ def ratios(found: Mapping[str, IsoFlop], laws: Mapping[str, Law], text: Text) ->
     spec = plotly_figure(
         *traces, x_title=text("axis.compute_g"), y_title=text("axis.ratio"), log="xy"
     )
-    level(spec, 20, text("level.twenty"))
-    spec.update_xaxes(gridcolor=GRID)
-    spec.update_yaxes(gridcolor=GRID)
+    level(spec, 20, text("level.twenty"), log=True)
+    spec.update_xaxes(gridcolor=GRID, dtick="D2")
+    spec.update_yaxes(gridcolor=GRID, dtick="D2")
     return Figure("plotly", spec, text("alt.ratios"), pd.DataFrame(columns), height=380)
 
 
@@ -198,7 +198,7 @@ def predictions(
             )
         )  # fmt: skip
     spec = plotly_figure(*traces, x_title=text("axis.tokens"), y_title=text("axis.loss"), log="x")
-    spec.update_xaxes(gridcolor=GRID, exponentformat="SI")
+    spec.update_xaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
     spec.update_yaxes(gridcolor=GRID)
     last = {form: found.predicted[f, -1, 0] for f, form in enumerate(found.forms)}
     alt = text("alt.predictions", **{form: f"{nats:.3f}" for form, nats in last.items()})

@@ -40,13 +40,13 @@ class Asking:
 
 
 WAYS = {
-    "baseline": Asking(resamplings=200),
-    "all": Asking(count="all", resamplings=200),
-    "passing": Asking(reading="passing", resamplings=200),
-    "without_largest": Asking(sizes=4, resamplings=200),
-    "without_smallest": Asking(sizes=-1, resamplings=200),
-    "known": Asking(form="known", resamplings=200),
-    "none": Asking(form="none", resamplings=200),
+    "baseline": Asking(),
+    "all": Asking(count="all"),
+    "passing": Asking(reading="passing"),
+    "without_largest": Asking(sizes=4),
+    "without_smallest": Asking(sizes=-1),
+    "known": Asking(form="known"),
+    "none": Asking(form="none"),
 }
 
 
