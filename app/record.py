@@ -38,7 +38,7 @@ from labcore.pretraining import (
     vocabulary,
 )
 from labcore.scaling import answers as scaling_answers
-from labcore.scaling import extrapolation
+from labcore.scaling import experts, extrapolation
 from labcore.scaling import sweep as scaling_sweep
 from labcore.tuning import dpo, dpo_study
 
@@ -52,7 +52,6 @@ def _sweep(name: str) -> scaling_sweep.SweepResult:
 def _extrapolated(count: str) -> extrapolation.Extrapolation:
     asking = scaling_answers.Asking(count)
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
-from labcore.scaling import experts
 
 
 @dataclass(frozen=True, slots=True)

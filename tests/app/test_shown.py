@@ -84,6 +84,8 @@ def every_part_of_scaling(app):
         app = app.run()
         assert not app.exception
     return press(app, "scaling.run")
+
+
 def every_part_of_budget(app):
     for more in (
         {"look": "counting"},
