@@ -3,15 +3,17 @@
 The formulas are the planner's (`communication`, `memory`), for numbers of the run's own precision.
 """
 
+from torch.distributed.tensor.parallel import PrepareModuleInput, RowwiseParallel
+
 from labcore.distributed.communication import ring_bytes
 from labcore.distributed.memory import WEIGHT_BYTES, zero_states
 from labcore.distributed.parallel_config import ParallelConfig
+from labcore.distributed.parallel_ways import tensor_plan
 from labcore.distributed.workload import workload
 
 ADAM_NUMBERS = {"adamw": 2, "sgd": 0}  # kept for each weight: first and second moment
 # FSDP2's weights are cut up between two steps under both its ways: they differ within a step.
 STAGES = {"ddp": 0, "zero1": 1, "zero2": 3, "zero3": 3}
-TENSOR_SUMS = 4  # per layer: attention and MLP, forward and backward
 
 
 def expected_sent(config: ParallelConfig, ways: int, vocab_size: int, tokens: int) -> float:
@@ -26,11 +28,17 @@ def expected_sent(config: ParallelConfig, ways: int, vocab_size: int, tokens: in
     weights = size * model.total_parameters
     if config.way == "tp":
         stream = size * tokens * model.hidden
-        return TENSOR_SUMS * model.layers * ring_bytes("all_reduce", stream, ways)
+        return sums_of_a_layer() * model.layers * ring_bytes("all_reduce", stream, ways)
     gathers = 2 if config.way == "zero3" else 1
     return ring_bytes("reduce_scatter", weights, ways) + gathers * ring_bytes(
         "all_gather", weights, ways
     )
+
+
+def sums_of_a_layer() -> int:
+    """4: what writes to the stream is summed going forward, the gradient of what reads it going back."""
+    summing = (RowwiseParallel, PrepareModuleInput)
+    return sum(isinstance(style, summing) for style in tensor_plan().values())
 
 
 def expected_held(config: ParallelConfig, ways: int, vocab_size: int) -> list[float]:

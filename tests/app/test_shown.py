@@ -120,7 +120,7 @@ QUICK = {
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
     "induction": {"steps": "50", "num_heads": "1"},
-    "distributed": {"steps": "3", "way": "zero3", "processes": "1"},
+    "distributed": {"steps": "3", "way": "tp", "processes": "1"},
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
     "dpo": {"steps": "20"},

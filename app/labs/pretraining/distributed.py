@@ -13,9 +13,11 @@ from labcore.distributed.launch import lines
 from labcore.distributed.parallel_cost import expected_sent
 from labcore.distributed.parallel_run import apart, compare
 from labcore.distributed.parallel_training import descend, loss_weight, my_rows
-from labcore.distributed.parallel_ways import spread
+from labcore.distributed.parallel_ways import spread, tensor_plan
 
-SHOWN = (spread, my_rows, loss_weight, descend, lines, compare, apart, expected_sent, ring_bytes)
+SHOWN = (
+    spread, tensor_plan, my_rows, loss_weight, descend, lines, compare, apart, expected_sent, ring_bytes,
+)  # fmt: skip
 
 PARTS = {
     "run": distributed_run.draw,

@@ -11,6 +11,7 @@ from labcore.distributed.parallel_run import RunConfig, RunResult
 from labcore.distributed.parallel_study import Study
 
 RECORDED = (2, 4)  # processes
+HEADERS_SHARE = 0.02  # what message headers may add to the formula
 
 
 def draw(page: LabPage) -> None:
@@ -37,12 +38,12 @@ def measured(page: LabPage, result: RunResult, source: Provenance) -> None:
     if not sent:
         st.info(page.text("traffic.uncounted"))
         return
-    st.markdown(
-        page.text(
-            "traffic.sum", sent=f"{sent:,.0f}", expected=f"{expected:,.0f}",
-            ratio=f"{sent / expected:.4f}",
-        )
-    )  # fmt: skip
+    ratio = sent / expected
+    why = "headers" if abs(ratio - 1) < HEADERS_SHARE else "more" if ratio > 1 else "less"
+    total = page.text(
+        "traffic.sum", sent=f"{sent:,.0f}", expected=f"{expected:,.0f}", ratio=f"{ratio:.4f}"
+    )
+    st.markdown(f"{total} {page.text(f'traffic.{why}')}")
     left, right = st.columns(2)
     with left:
         page.figure(charts.who(result.sent_bytes[-1], page.text), source, "who")
