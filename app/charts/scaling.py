@@ -164,6 +164,7 @@ def schedules(result: SweepResult, text: Text) -> Figure:
     most = max(float(np.max(line.y)) for line in lines)
     return curve(
         lines, x_title=text("axis.tokens"), y_title=text("axis.gap"), log_x=True, height=340,
+        x_range=(40_000, 900_000), y_range=(-0.01, None),
         floor=(0.0, text("series.annealed")), alt=text("alt.schedules", most=f"{most:.2f}"),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from labcore.scaling.sweep import Progress
 COUNT_ROLES = {"blocks": "changed", "all": "rejected"}
 BAND_OPACITY = 0.15
 ON_BUDGET = 60  # points of a drawn line
+RATIO_TICKS = (5, 10, 20, 30, 50, 80, 120, 200)
 
 
 def isoflop(found: IsoFlop, text: Text) -> Figure:
@@ -104,7 +105,7 @@ def best_sizes(found: IsoFlop, laws: Mapping[str, Law], text: Text) -> Figure:
     spec = plotly_figure(
         *traces, x_title=text("axis.compute_g"), y_title=text("axis.best"), log="xy"
     )
-    spec.update_xaxes(gridcolor=GRID, dtick="D2")
+    spec.update_xaxes(gridcolor=GRID, tickvals=found.gigaflops)
     spec.update_yaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
     table = pd.DataFrame(
         {text("column.gigaflops"): found.gigaflops, text("series.parabolas"): found.best}
@@ -150,8 +151,8 @@ def ratios(found: Mapping[str, IsoFlop], laws: Mapping[str, Law], text: Text) ->
         *traces, x_title=text("axis.compute_g"), y_title=text("axis.ratio"), log="xy"
     )
     level(spec, 20, text("level.twenty"), log=True)
-    spec.update_xaxes(gridcolor=GRID, dtick="D2")
-    spec.update_yaxes(gridcolor=GRID, dtick="D2")
+    spec.update_xaxes(gridcolor=GRID, tickvals=curves.gigaflops)
+    spec.update_yaxes(gridcolor=GRID, tickvals=RATIO_TICKS)
     return Figure("plotly", spec, text("alt.ratios"), pd.DataFrame(columns), height=380)
 
 
@@ -198,7 +199,7 @@ def predictions(
             )
         )  # fmt: skip
     spec = plotly_figure(*traces, x_title=text("axis.tokens"), y_title=text("axis.loss"), log="x")
-    spec.update_xaxes(gridcolor=GRID, exponentformat="SI", dtick="D2")
+    spec.update_xaxes(gridcolor=GRID, exponentformat="SI", tickvals=found.tokens)
     spec.update_yaxes(gridcolor=GRID)
     last = {form: found.predicted[f, -1, 0] for f, form in enumerate(found.forms)}
     alt = text("alt.predictions", **{form: f"{nats:.3f}" for form, nats in last.items()})
