@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -52,6 +52,8 @@ def _sweep(name: str) -> scaling_sweep.SweepResult:
 def _extrapolated(count: str) -> extrapolation.Extrapolation:
     asking = scaling_answers.Asking(count)
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
+from labcore.pretraining import vocabulary
+from labcore.pretraining import clinic_study, vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ class Entry:
     name: str
     make: Callable[[], Any]
     seed: int
+
+
+@cache
+def clinic_pairs() -> clinic_study.PairsStudy:
+    """Made once, for the pairs and for the table of all diagnoses."""
+    return clinic_study.pairs()
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -102,6 +110,8 @@ ENTRIES: tuple[Entry, ...] = (
         )
         for schedule in real_pipeline.SCHEDULES
     ),
+    Entry("clinic", "pairs", clinic_pairs, 0),
+    Entry("clinic", "table", lambda: clinic_study.table(clinic_study.TableConfig(), clinic_pairs()), 0),
     Entry("heads", "count", partial(head_variants.run, head_variants.RECORDED_COUNTS), 0),
     Entry("heads", "sharing", partial(head_variants.run_timed, head_variants.RECORDED_SHARING), 0),
     Entry(

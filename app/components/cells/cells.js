@@ -84,7 +84,7 @@ function createTable(root) {
     );
     table.append(head, body);
     scroller.replaceChildren(table);
-    scroller.scrollLeft = scroller.scrollWidth; // the last position is the one that answers
+    if (!data.from_left) scroller.scrollLeft = scroller.scrollWidth; // the last position is the one that answers
     state.at = [data.rows.length - 1, data.columns.length - 1];
     state.cells[state.at[0]][state.at[1]].tabIndex = 0;
     readout.replaceChildren(make("span", "quiet", data.hint));
