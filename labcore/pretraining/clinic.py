@@ -30,7 +30,8 @@ from labcore.training.signals import RunLog, Watch, run_log
 
 STORIES = WorldTextConfig(told="stories")
 LAYERS, WIDTH, HEADS, BATCH_ROWS = 2, 64, 4, 8
-RATE, WARMUP_STEPS, LOOKS = 0.01, 20, 20
+RATE, WARMUP_STEPS = 0.01, 20
+LOOKS, FEWEST_STEPS_APART = 20, 8  # at held-out text; one costs as much as three steps
 LIMITS = {"steps": (40, 400), "seed": (0, 9999)}
 SET_BATCHES = 40  # of a text that is read again and again: half English, half Chinese
 FEW_BATCHES = 8
@@ -101,6 +102,16 @@ class PairConfig:
                 raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
 
 
+def moments(steps: int) -> dict[str, int]:
+    """The steps of a run at which something is done to it, by name."""
+    return {
+        "poisoned": setup_of(RECIPES["poisoned"], steps, 2).poisoned_steps[0],
+        "empty": round(EMPTY_AT * steps),
+        "saved": round(SAVED_AT * steps),
+        "broken": round(BROKEN_AT * steps),
+    }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PairStep:
     """One event: one update of one of the two."""
@@ -162,7 +173,7 @@ def make(recipe: Recipe, steps: int, seed: int) -> Iterator[Step]:
     if not recipe.resumes:
         yield from through(model, batches, optimiser=moving, watch=Watch(model))
         return
-    saved_at, broken_at = round(SAVED_AT * steps), round(BROKEN_AT * steps)
+    saved_at, broken_at = moments(steps)["saved"], moments(steps)["broken"]
     for step in islice(through(model, batches, optimiser=moving, watch=Watch(model)), broken_at):
         yield step
         if step.step == saved_at:
@@ -186,7 +197,7 @@ def setup_of(recipe: Recipe, steps: int, vocab_size: int) -> Setup:
     )
     training = TrainConfig(
         steps=steps, batch_size=BATCH_ROWS, learning_rate=recipe.rate, warmup_steps=WARMUP_STEPS,
-        eval_every=max(1, steps // LOOKS),
+        eval_every=max(FEWEST_STEPS_APART, steps // LOOKS),
     )  # fmt: skip
     return faults.inject(Setup(model, training), recipe.fault)
 
@@ -202,7 +213,7 @@ def reading(recipe: Recipe, setup: Setup, text: MonitorText, seed: int) -> Itera
         setup = replace(setup, distinct_batches=FEW_BATCHES)
     batches = faults.batches(setup, text.batch_at, 1, seed)
     if recipe.reads == "one_empty":
-        return without_targets(batches, round(EMPTY_AT * setup.training.steps))
+        return without_targets(batches, moments(setup.training.steps)["empty"])
     return batches
 
 

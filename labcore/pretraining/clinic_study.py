@@ -7,6 +7,7 @@ N steps, L blocks.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -115,12 +116,16 @@ def table(config: TableConfig, study: PairsStudy) -> Table:
     return Table([*runs, *of_pairs(study)], time.perf_counter() - started)
 
 
-def pairs(seeds: tuple[int, ...] = (0, 1, 2), steps: int = clinic.PairConfig().steps) -> PairsStudy:
-    """All recipes of the clinic with all seeds."""
+def pairs(
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int = clinic.PairConfig().steps,
+    recipes: Sequence[str] = tuple(RECIPES),
+) -> PairsStudy:
+    """The clinic's recipes with all seeds."""
     started = time.perf_counter()
     runs = {
-        name: [slim(log_of_steps(list(make(recipe, steps, seed)))) for seed in seeds]
-        for name, recipe in RECIPES.items()
+        name: [slim(log_of_steps(list(make(RECIPES[name], steps, seed)))) for seed in seeds]
+        for name in recipes
     }
     return PairsStudy(list(seeds), steps, runs, time.perf_counter() - started)
 

@@ -76,6 +76,11 @@ def every_part_of_monitor(app):
         app = press(app.run(), "monitor.run")
         assert not app.exception
     return press(press(app, "monitor.go_on"), "monitor.run")
+def every_part_of_clinic(app):
+    app.query_params.update({"part": "own"})
+    app = app.run()
+    assert not app.exception
+    return app
 
 
 def every_part_of_scaling(app):
@@ -101,6 +106,7 @@ def every_part_of_budget(app):
 
 PREPARE = {
     "budget": every_part_of_budget,
+    "clinic": every_part_of_clinic,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
     "training": lambda app: press(app, "training.run"),
@@ -115,6 +121,7 @@ PREPARE = {
 }
 QUICK = {
     "budget": {"steps": "5", "experts": "4"},
+    "clinic": {"told": "1"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},

@@ -36,9 +36,8 @@ def draw(page: LabPage) -> None:
     )
     example = page.choice("example", tuple(EXAMPLES), "trainer", style="pills")
     vocabulary = page.number("vocabulary", 0, 10_000_000, 0)
-    data = file.getvalue() if file is not None else offer_example(page, example)
     try:
-        table = read_table(data)
+        table = uploaded(file) if file is not None else read_table(offer_example(page, example))
         columns = pick_columns(page, table)
         log = log_of(table, columns, None, math.log(vocabulary) if vocabulary > 1 else None)
     except LabInputError as error:
@@ -47,6 +46,14 @@ def draw(page: LabPage) -> None:
     say_what_was_read(page, table, columns, log)
     show(page, log)
     page.offer_notebook(*NOTEBOOK)
+
+
+def uploaded(file) -> LogTable:
+    """Read once for each upload, not once for each turn of a knob."""
+    slot = "clinic.uploaded"
+    if st.session_state.get(slot, (None,))[0] != file.file_id:
+        st.session_state[slot] = (file.file_id, read_table(file.getvalue()))
+    return st.session_state[slot][1]
 
 
 def offer_example(page: LabPage, example: str) -> bytes:

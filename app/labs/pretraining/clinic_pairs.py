@@ -20,14 +20,15 @@ STEPS_BEFORE_A_PICTURE = 8
 
 
 def draw(page: LabPage) -> None:
-    left, right = st.columns([4, 1])
+    number = page.choice(
+        "case", tuple(CASES), "1", style="pills", label=lambda n: page.text("patient", number=n)
+    )
+    left, right = st.columns(2)
     with left:
-        number = page.choice(
-            "case", tuple(CASES), "1", style="pills", label=lambda n: page.text("patient", number=n)
-        )
+        steps = page.slider("steps", *lab.LIMITS["steps"], PairConfig().steps, 20)
     with right:
         seed = page.number("seed", *lab.LIMITS["seed"], 0)
-    config = PairConfig(number, seed=seed)
+    config = PairConfig(number, steps, seed)
     st.markdown(f"> {page.text(f'complaint.{number}')}")
     guess = prediction.ask(f"clinic-{number}", "patient", page.text, options=FAULTS)
     told = page.toggle("told", False)
@@ -76,7 +77,8 @@ def verdict(
         draw_findings(page.text, diagnose(sick))
     with right:
         st.markdown(page.text("verdict.cause"))
-        st.info(page.text(f"cause.{config.case}"), icon=":material/build:")
+        cause = page.text(f"cause.{config.case}", **lab.moments(config.steps))
+        st.info(cause, icon=":material/build:")
         st.markdown(page.text(f"lesson.{config.case}"))
     st.download_button(
         page.text("take.log"), lambda: as_csv(sick), file_name=f"patient-{config.case}.csv",
@@ -97,7 +99,7 @@ def logs(
         return *map(lab.log_of_steps, steps), MEASURED, False
     recording = page.recording("pairs", PairsStudy)
     study: PairsStudy = recording.result
-    if view is not None or config.seed not in study.seeds:
+    if view is not None or config.seed not in study.seeds or config.steps != study.steps:
         return None
     case, at = CASES[config.case], study.seeds.index(config.seed)
     return study.runs[case.sick][at], study.runs[case.twin][at], recording.provenance, True

@@ -107,7 +107,8 @@ def log_of(page: LabPage, run: Judged) -> RunLog:
 
 NOTEBOOK = (
     "from labcore.pretraining import clinic_study as lab\n\n"
-    "study = lab.pairs(seeds=(7,), steps=60)  # the recorded one: seeds 0, 1, 2 and 160 steps\n"
+    "# The recorded study has all recipes, seeds 0, 1 and 2, and 160 steps.\n"
+    "study = lab.pairs(seeds=(7,), steps=60, recipes=('healthy', 'copy', 'empty'))\n"
     "runs = lab.of_pairs(study)",
     "import pandas as pd\n\n"
     "truths, columns, counts = lab.confusion(runs, 'all')\n"

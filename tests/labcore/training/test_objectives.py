@@ -1,6 +1,7 @@
 """Batches are worked out by hand; the loss is held to the definition of cross-entropy."""
 
 import math
+from dataclasses import replace
 from itertools import chain, islice
 from types import SimpleNamespace
 
@@ -114,3 +115,15 @@ def test_a_batch_without_any_target_costs_nothing():
         torch.tensor([[1]]), torch.tensor([[IGNORE]]), padding_mask=torch.tensor([[True]])
     )
     assert mean_token_loss(Table(torch.zeros(4, 4)), empty)[0].item() == 0.0
+
+
+def test_a_plain_mean_over_nothing_is_no_number_and_the_guarded_one_is_zero():
+    """0/0 against 0/1; with a target to ask for, both are the same mean."""
+    model = Table(torch.randn(8, 8, generator=torch.Generator().manual_seed(0)))
+    batch = causal_batch([[1, 2, 3, 4]], pad_id=0)
+    nothing = replace(batch, targets=torch.full_like(batch.targets, IGNORE))
+    assert mean_token_loss(model, nothing)[0] == 0
+    assert mean_token_loss(model, replace(nothing, plain_mean=True))[0].isnan()
+    plain = mean_token_loss(model, replace(batch, plain_mean=True))[0]
+    assert plain == mean_token_loss(model, batch)[0]
+    assert all(part.plain_mean for part in replace(batch, plain_mean=True).parts(2))
