@@ -10,8 +10,7 @@ import copy
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain, cycle, islice, repeat
+from itertools import chain, islice, repeat, zip_longest
 
 import torch
 
@@ -47,9 +46,7 @@ class Recipe:
     rate: float = RATE
     reads: str = "new"  # or "few", "in_order", "shuffled", "one_empty"
     holds_copy: bool = False  # the optimiser was given the weights of a copy of the model
-    resumes: str = (
-        ""  # "weights" or "everything": what a run that crashed half-way is taken up from
-    )
+    resumes: str = ""  # "weights" or "everything": from what it goes on after a crash half-way
 
 
 RECIPES: dict[str, Recipe] = {
@@ -134,22 +131,16 @@ def run(config: PairConfig) -> PairResult:
 
 def train_pair(config: PairConfig) -> Generator[PairStep, None, PairResult]:
     """Both runs, step by step in turn, so that one can watch them part."""
-    started = time.perf_counter()
-    case, logs = CASES[config.case], []
+    started, case = time.perf_counter(), CASES[config.case]
     running = [make(RECIPES[name], config.steps, config.seed) for name in (case.sick, case.twin)]
     made: tuple[list[Step], list[Step]] = ([], [])
-    for which in cycle((0, 1)):
-        step = next(running[which], None) if running[which] else None
-        if step is None:
-            running[which] = None
-            if not any(running):
-                break
-            continue
-        made[which].append(step)
-        share = sum(one[-1].share for one in made if one) / 2
-        yield PairStep(which == 0, step, share)
-    logs = [log_of_steps(steps) for steps in made]
-    return PairResult(*logs, time.perf_counter() - started)
+    for both in zip_longest(*running):  # the sick one may end early, or be longer
+        for steps, step in zip(made, both, strict=True):
+            if step is not None:
+                steps.append(step)
+                share = sum(one[-1].share for one in made if one) / 2
+                yield PairStep(steps is made[0], step, share)
+    return PairResult(*map(log_of_steps, made), time.perf_counter() - started)
 
 
 def log_of_steps(steps: list[Step]) -> RunLog:
@@ -164,31 +155,44 @@ def make(recipe: Recipe, steps: int, seed: int) -> Iterator[Step]:
     """Train one model as its recipe has it, and yield each step."""
     text = text_of(STORIES, BATCH_ROWS, seed)
     setup = setup_of(recipe, steps, text.tokenizer.vocab_size)
+    if recipe.resumes:
+        return crashed(recipe, setup, text, seed)
     model = faults.build(setup, seed)
-    trained = copy.deepcopy(model) if recipe.holds_copy else model
-    moving = optimiser.build("adamw", trained, setup.training.learning_rate)
-    look = partial(held_out_nats, text=text)
-    through = partial(train, config=setup.training, evaluate=look)
-    batches = reading(recipe, setup, text, seed)
-    if not recipe.resumes:
-        yield from through(model, batches, optimiser=moving, watch=Watch(model))
-        return
-    saved_at, broken_at = moments(steps)["saved"], moments(steps)["broken"]
-    for step in islice(through(model, batches, optimiser=moving, watch=Watch(model)), broken_at):
+    held = copy.deepcopy(model) if recipe.holds_copy else model
+    return trained(model, adamw(held, setup), setup, text, reading(recipe, setup, text, seed))
+
+
+def adamw(model: Transformer, setup: Setup) -> torch.optim.Optimizer:
+    return optimiser.build("adamw", model, setup.training.learning_rate)
+
+
+def trained(
+    model: Transformer, moving: torch.optim.Optimizer, setup: Setup, text: MonitorText,
+    batches: Iterator[Batch], made_before: int = 0,
+) -> Iterator[Step]:  # fmt: skip
+    return train(
+        model, batches, setup.training, evaluate=lambda model: held_out_loss(model, [text.held_out]),
+        optimiser=moving, watch=Watch(model), made_before=made_before,
+    )  # fmt: skip
+
+
+def crashed(recipe: Recipe, setup: Setup, text: MonitorText, seed: int) -> Iterator[Step]:
+    """A run that dies a little after its last checkpoint and goes on from there: some steps come twice."""
+    at = moments(setup.training.steps)
+    model = faults.build(setup, seed)
+    moving = adamw(model, setup)
+    first = trained(model, moving, setup, text, reading(recipe, setup, text, seed))
+    for step in islice(first, at["broken"]):
         yield step
-        if step.step == saved_at:
-            saved = resume.read(resume.save(model, moving, saved_at, {}))
+        if step.step == at["saved"]:
+            saved = resume.read(resume.save(model, moving, at["saved"], {}))
     model = faults.build(setup, seed)
-    moving = optimiser.build("adamw", model, setup.training.learning_rate)
+    moving = adamw(model, setup)
     resume.restore(saved, model, moving)
     if recipe.resumes == "weights":
         moving.state.clear()
-    batches = islice(reading(recipe, setup, text, seed), saved_at, None)
-    yield from through(model, batches, optimiser=moving, watch=Watch(model), made_before=saved_at)
-
-
-def held_out_nats(model: Transformer, text: MonitorText) -> float:
-    return held_out_loss(model, [text.held_out])
+    rest = islice(reading(recipe, setup, text, seed), at["saved"], None)
+    yield from trained(model, moving, setup, text, rest, at["saved"])
 
 
 def setup_of(recipe: Recipe, steps: int, vocab_size: int) -> Setup:
