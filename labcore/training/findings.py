@@ -45,6 +45,8 @@ def grade(value: float, usual: float, sure: float) -> float:
     >>> grade(3, 1, 5), grade(0.2, 0.4, 0.1), grade(9, 1, 5)
     (0.5, 0.6666666666666667, 1.0)
     """
+    if sure == usual:  # a curve without noise
+        return float(value > sure)
     return float(np.clip((value - usual) / (sure - usual), 0.0, 1.0))
 
 

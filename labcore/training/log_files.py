@@ -201,22 +201,23 @@ def _rows(
     """(step, {signal: value}): what was logged at one step in one row, whatever the order of the file.
 
     subtle: a run that was resumed counts some steps twice. So a row's key is not the step alone: first
-    comes how often its signal has gone back so far.
+    comes how often the loss has gone back so far.
     """
     keys = {name: signal for signal, name in columns.items() if signal not in (STEP, EPOCH)}
     keys |= {name: name for name in blocks}
+    main = "loss_nats" if "loss_nats" in columns else "validation_nats"
     rows: dict[tuple[int, float, int], Record] = {}
-    passes, last, times = Counter(), {}, Counter()
-    step = 0.0
+    step, passes, last, times = 0.0, 0, -math.inf, Counter()
     for record in records:
         found = {keys[name]: value for name, value in record.items() if name in keys}
         step = record.get(columns[STEP], step) if STEP in columns else step + bool(found)
         if not abs(step) < LARGEST_STEP:
             raise LabInputError("log", step, "log_steps")
+        if main in found:
+            passes += step < last
+            last = step
         for key, value in found.items():
-            passes[key] += step < last.get(key, step)
-            last[key] = step
-            place = (passes[key], step)
+            place = (passes, step)
             rows.setdefault((*place, times[key, place]), {})[key] = value
             times[key, place] += 1
     return [(step, values) for (_, step, _), values in sorted(rows.items(), key=lambda row: row[0])]

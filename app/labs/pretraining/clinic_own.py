@@ -19,7 +19,7 @@ from labcore.training.signals import RunLog
 # {example: (how it is written, whose run of the recorded ones, file name)}
 EXAMPLES = {
     "trainer": (log_writing.as_trainer_state, "few", "trainer_state.json"),
-    "events": (log_writing.as_events, "weights_only", "events.out.tfevents.0.example"),
+    "events": (log_writing.as_events, "empty", "events.out.tfevents.0.example"),
     "wandb": (log_writing.as_wandb_panel, "in_order", "wandb_export.csv"),
     "printed": (log_writing.as_printed, "poisoned", "train.log"),
 }
@@ -64,7 +64,7 @@ def offer_example(page: LabPage, example: str) -> bytes:
     page.caption("own.example")
     st.download_button(
         page.text("own.example.take", name=name), data, file_name=name, on_click="ignore",
-        type="tertiary", icon=":material/download:", key="clinic.example",
+        type="tertiary", icon=":material/download:", key="clinic.example.take",
     )  # fmt: skip
     return data
 
