@@ -122,6 +122,7 @@ PREPARE = {
 QUICK = {
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"told": "1"},
+    "clinic": {"steps": "40"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
