@@ -15,6 +15,8 @@ import numpy as np
 from labcore.pretraining import clinic, monitor
 from labcore.pretraining.clinic import CASES, RECIPES, log_of_steps, make
 from labcore.pretraining.monitor import MonitorConfig
+from labcore.pretraining.monitor_text import text_of
+from labcore.training import faults
 from labcore.training.diagnosis import diagnose
 from labcore.training.faults import FAULTS
 from labcore.training.signals import RunLog
@@ -38,6 +40,22 @@ OTHER_RECIPES: dict[str, dict] = {
     "short": {"steps": 60},
 }
 
+# The same faults in smaller doses, on which nothing was tuned: {name: (fault, what differs from it)}.
+MILDER: dict[str, tuple[str, dict]] = {
+    "gain_2": ("bad_init", {"gain": 2.0}),
+    "gain_3": ("bad_init", {"gain": 3.0}),
+    "batches_16": ("duplicates", {"distinct_batches": 16}),
+    "batches_64": ("duplicates", {"distinct_batches": 64}),
+    "writers_3": ("exploding", {"writers_gain": 3.0}),
+    "writers_10": ("exploding", {"writers_gain": 10.0}),
+    "rate_x3": ("rate_too_high", {"learning_rate": 3 * clinic.RATE}),
+    "rate_x10": ("rate_too_high", {"learning_rate": 10 * clinic.RATE}),
+    "cold_third": ("no_warmup", {"learning_rate": clinic.RATE / 3}),
+    "poison_early": ("poisoned_batch", {"poisoned_steps": (12,)}),
+    "poison_often": ("poisoned_batch", {"poisoned_steps": (40, 75, 120, 131)}),
+    "leak_80": ("leak", {"steps": 80}),
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairsStudy:
@@ -54,11 +72,18 @@ class Judged:
     """One run and what was said of it."""
 
     truth: str  # the fault that was put in, "healthy" for none
-    recipe: str  # "default", a key of OTHER_RECIPES, or one of the clinic's recipes
+    recipe: str  # "default", a key of OTHER_RECIPES or MILDER, or one of the clinic's recipes
     seed: int
     log: RunLog | None  # None for the clinic's own runs, which `PairsStudy` holds
     named: dict[str, str]  # {level: the first diagnosis}
     strength: float  # of the first, with all signals
+
+    @property
+    def group(self) -> str:
+        """ "healthy", "milder" (smaller doses than any that the rules were tuned on) or "full"."""
+        if self.truth == "healthy":
+            return "healthy"
+        return "milder" if self.recipe in MILDER else "full"
 
     def right(self, level: str) -> bool:
         return self.named[level] in (self.truth, *ALIKE.get(self.truth, ()))
@@ -67,8 +92,10 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class TableConfig:
     faults: tuple[str, ...] = FAULTS
-    others: tuple[str, ...] = tuple(OTHER_RECIPES)  # with the first seed
     seeds: tuple[int, ...] = (0, 1, 2, 3)
+    others: tuple[str, ...] = tuple(OTHER_RECIPES)  # with the first seed
+    milder: tuple[str, ...] = tuple(MILDER)
+    milder_seeds: tuple[int, ...] = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +140,30 @@ def table(config: TableConfig, study: PairsStudy) -> Table:
         seed = config.seeds[0]
         result = monitor.run(MonitorConfig(seed=seed, **OTHER_RECIPES[name]))
         runs.append(judge("healthy", name, seed, slim(result.log)))
+    for name in config.milder:
+        for seed in config.milder_seeds:
+            runs.append(judge(MILDER[name][0], name, seed, slim(milder(name, seed))))
     return Table([*runs, *of_pairs(study)], time.perf_counter() - started)
+
+
+def milder(name: str, seed: int) -> RunLog:
+    """A run of the clinic with four blocks and a fault in a small dose."""
+    fault, changes = MILDER[name]
+    steps = changes.get("steps", clinic.PairConfig().steps)
+    text = text_of(clinic.STORIES, clinic.BATCH_ROWS, seed)
+    setup = clinic.setup_of(clinic.Recipe(fault), steps, text.tokenizer.vocab_size)
+    training = {n: value for n, value in changes.items() if n in ("steps", "learning_rate")}
+    setup = replace(
+        setup,
+        model=setup.model.with_(num_layers=4),
+        training=replace(setup.training, **training),
+        **{n: value for n, value in changes.items() if n not in training},
+    )
+    model = faults.build(setup, seed)
+    batches = faults.batches(setup, text.batch_at, 1, seed)
+    return log_of_steps(
+        list(clinic.trained(model, clinic.adamw(model, setup), setup, text, batches))
+    )
 
 
 def pairs(

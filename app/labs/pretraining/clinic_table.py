@@ -14,6 +14,7 @@ from labcore.pretraining.clinic_study import ALIKE, LEVELS, Judged, PairsStudy, 
 from labcore.training.diagnosis import diagnose
 from labcore.training.signals import RunLog
 
+GROUPS = ("full", "healthy", "milder")
 PREDICTED = ("few", "half", "most")
 FEW, MOST = 0.4, 0.7  # shares of the runs that are named rightly from the training loss alone
 
@@ -29,10 +30,17 @@ def draw(page: LabPage) -> None:
     right = sum(run.right(level) for run in runs)
     percent = f"{100 * right / len(runs):.0f}"
     st.markdown(page.text("table.score", right=right, runs=len(runs), percent=percent))
+    st.markdown("\n".join(f"- {group_score(page, runs, level, group)}" for group in GROUPS))
     truths, columns = draw_confusion(page, runs, level, recording.provenance)
     one_run(page, runs, level, recording.provenance, truths, columns)
     page.figure(charts.by_level(shares, page.text), recording.provenance, "by_level")
     page.offer_notebook(*NOTEBOOK)
+
+
+def group_score(page: LabPage, runs: Sequence[Judged], level: str, group: str) -> str:
+    inside = [run for run in runs if run.group == group]
+    right = sum(run.right(level) for run in inside)
+    return page.text(f"table.group.{group}", right=right, runs=len(inside))
 
 
 def band(share: float) -> str:
