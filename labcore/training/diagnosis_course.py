@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from labcore.training.curves import Curve, jumps, period, trend
-from labcore.training.findings import Finding, Seen, grade, strongest
+from labcore.training.findings import FAINT, Finding, Seen, grade, strongest
 
 
 def stuck(run: Seen) -> Finding | None:
@@ -47,7 +47,7 @@ def plateau(run: Seen) -> Finding | None:
     )
     facts = {"level": loss.end, "step": float(loss.step[half]), "floor": floor or math.nan}
     if floor is None:
-        return Finding("plateau", "flat", 0.45 * flat, facts)
+        return Finding("plateau", "flat", FAINT * flat, facts)
     return Finding("plateau", "flat_above_floor", flat * grade(loss.end / floor, 1.1, 1.6), facts)
 
 

@@ -12,7 +12,10 @@ import math
 import numpy as np
 
 from labcore.training.curves import rise, trend
-from labcore.training.findings import Finding, Seen, grade, grade_log, strongest
+from labcore.training.findings import FAINT, Finding, Seen, grade, grade_log, strongest
+
+LEAST_LOSS = 0.1  # below that it is no cross-entropy: the loss of GRPO, say, begins at 0 and climbs
+
 
 # Numbers that are none.
 
@@ -56,7 +59,7 @@ def exploding(run: Seen) -> Finding | None:
         found.append(
             Finding("exploding", "huge_gradient", grade_log(usual, 100, 1000), {"norm": usual})
         )
-    if len(loss) >= 8 and loss.start > 0:
+    if len(loss) >= 8 and loss.start > LEAST_LOSS:
         facts = {"start": loss.start, "end": loss.end}
         strength = grade(loss.end / loss.start, 1.0, 1.6)
         found.append(Finding("exploding", "above_start", strength, facts))
@@ -79,8 +82,10 @@ def leak(run: Seen) -> Finding | None:
         strength = 0.6 * grade(1 - run.loss.end / floor, 0.0, 0.08)
         return Finding("leak", "train_below_floor", strength, facts)
     end = float(held_out.value[-3:].mean()) if len(held_out) >= 2 else math.inf
-    if end < 0.3 and run.loss.end < 0.3:  # no natural text is as predictable as that
-        return Finding("leak", "too_good", 0.6 * grade(end, 0.3, 0.1), {"end": end})
+    if (
+        end < 0.3 and run.loss.end < 0.3
+    ):  # no natural text is as predictable; a task's answers may be
+        return Finding("leak", "too_good", FAINT * grade(end, 0.3, 0.1), {"end": end})
     return None
 
 
@@ -158,7 +163,7 @@ def rate_too_high(run: Seen) -> Finding | None:
         share = float(np.median(largest))
         facts = {"percent": 100 * share}
         found.append(Finding("rate_too_high", "large_updates", grade_log(share, 0.07, 0.18), facts))
-    if len(run.loss) >= 20:
+    if len(run.loss) >= 20 and run.loss.start > LEAST_LOSS:
         _, low = rise(run.loss)
         level, fall = run.loss.level(), run.loss.start - run.loss.lowest
         stays = run.loss.end - level[low]
@@ -183,7 +188,9 @@ def rate_too_low(run: Seen) -> Finding | None:
         share = float(update.value.max())
         strength = min(straight, grade_log(share, 2e-3, 2e-4))
         return Finding("rate_too_low", "tiny_updates", strength, facts | {"share": share})
-    return Finding("rate_too_low", "hardly_falls", 0.6 * straight, facts)
+    # From a guess that knows nothing that is little. A fine-tuning may have little to learn.
+    most = 0.6 if run.log.uniform_nats else FAINT
+    return Finding("rate_too_low", "hardly_falls", most * straight, facts)
 
 
 def frozen_layer(run: Seen) -> Finding | None:

@@ -9,6 +9,8 @@ import numpy as np
 from labcore.training.curves import Curve, measured
 from labcore.training.signals import RunLog
 
+FAINT = 0.45  # the most that a sign may count which has an innocent explanation, too
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

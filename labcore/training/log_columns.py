@@ -13,7 +13,7 @@ BLOCK_SIGNALS = ("activation_rms", "layer_update_ratio")  # one column for each 
 LOSSES = {"loss_nats", "validation_nats"}  # of which one is needed
 STEP, EPOCH = "step", "epoch"
 
-_HELD_OUT = {"val", "valid", "validation", "eval", "evaluation", "test", "dev", "held"}
+_HELD_OUT = {"val", "valid", "validation", "eval", "evaluation", "test", "dev", "held", "predict"}
 _LOSS = {"loss", "nll", "xent", "nats"}
 # A loss of another kind, a count of something, or a number about a loss.
 _OTHER = {
@@ -51,11 +51,15 @@ def signal_of(name: str) -> str | None:
     known = set(words)
     if {"cross", "entropy"} <= known:
         known = known - {"entropy"} | {"loss"}
-    if {"tokens", "second"} <= known or known & {"tps", "tok"}:
+    if ("tokens" in known and known & {"second", "sec"}) or known & {"tps", "tok"}:
         return "tokens_per_second"
     if "update" in known and "ratio" in known:
         return None if "layer" in known else "update_ratio"
-    if known & {"gnorm", "gradnorm"} or ("norm" in known and known & {"grad", "gradient"}):
+    if (
+        words == ["norm"]
+        or known & {"gnorm", "gradnorm"}
+        or ("norm" in known and known & {"grad", "gradient"})
+    ):
         return None if known & {"layer", "clipped", "param"} else "grad_norm"
     if "lr" in known or {"learning", "rate"} <= known:
         return "learning_rate"

@@ -166,6 +166,21 @@ def test_a_preference_loss_that_stays_at_ln_2_is_recognised():
     assert first(log) == ("stuck", "at_ln_2")
 
 
+def test_what_has_an_innocent_explanation_is_no_diagnosis():
+    """A fine-tuning that falls by three per cent, the answers of a task, and GRPO, whose loss begins at 0."""
+    loose = {"floor_nats": None, "uniform_nats": None, "update_ratio": np.full(len(STEPS), np.nan)}
+    answers = np.where(LOOKS, 0.08, np.nan)
+    for bent in (
+        {
+            "loss_nats": 2 - STEPS / 3000 + noise() / 5,
+            "validation_nats": np.full(len(STEPS), np.nan),
+        },
+        {"loss_nats": 0.1 + np.exp(-STEPS / 20) + noise() / 50, "validation_nats": answers},
+        {"loss_nats": STEPS / 2000 + noise() / 50, "validation_nats": np.full(len(STEPS), np.nan)},
+    ):
+        assert first(healthy(**loose, **bent))[0] == "healthy"
+
+
 def test_a_first_loss_above_any_vocabulary_needs_no_vocabulary():
     """ln 300,000 = 12.6."""
     loss = LOSS + 12 * np.exp(-STEPS / 10)

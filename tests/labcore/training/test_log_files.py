@@ -108,6 +108,7 @@ def test_semicolons_decimal_commas_chinese_names_and_utf_16():
     [
         "iter {s}: loss {y:.4f}, time 12.30ms, mfu -100.00%",  # nanoGPT
         "{{'loss': {y}, 'grad_norm': 1.5, 'learning_rate': 5e-05, 'epoch': 0.1, 'step': {s}}}",  # Trainer
+        "step {s} | loss: {y:.6f} | lr: 6.0000e-05 | norm: 1.5000 | tokens/sec: 29403.65",
         "2026-01-02 10:00:00 | INFO | step={s} train_loss={y} lr=3.0e-04",
     ],
 )
@@ -217,6 +218,7 @@ def test_names_that_are_not_what_they_seem():
         assert signal_of(name) is None, name
     assert signal_of("train_steps_per_second") is None
     assert signal_of("train_tokens_per_second") == "tokens_per_second"
+    assert signal_of("predict_loss") == "validation_nats"
     assert signal_of("cross_entropy") == "loss_nats"
     assert choose({"loss": 5, "train_loss": 1, "lr": 0}) == {"loss_nats": "loss"}
 
