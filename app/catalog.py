@@ -52,6 +52,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "scaling": ("training",),
     "budget": ("dataflow", "scaling"),
     "clinic": ("training",),
+    "clinic": ("monitor",),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "dpo": ("training",),
