@@ -30,6 +30,7 @@ from labcore.architecture import (
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import (
+    clinic_study,
     fault_study,
     hyper_search,
     monitor,

@@ -132,11 +132,16 @@ def confusion(
     return Figure("cells", spec, spec["alt"], frame, selects=True)
 
 
-def by_level(shares: dict[str, float], text: Text) -> Figure:
-    """How many were named rightly with all signals, and with ever fewer."""
-    names = [text(f"option.level.{level}") for level in shares]
-    values = [100 * share for share in shares.values()]
+def by_level(shares: dict[str, dict[str, float]], text: Text) -> Figure:
+    """How many were named rightly with all signals, and with ever fewer.  {group: {level: share}}"""
+    roles = {"full": "chosen", "milder": "baseline"}
+    levels = list(next(iter(shares.values())))
+    parts = [
+        (text(f"group.{group}"), [100 * by_level[level] for level in levels], roles[group])
+        for group, by_level in shares.items()
+    ]
+    full = parts[0][1]
     return bars.grouped(
-        [(text("axis.right"), values, "chosen")], names, text, value_title=text("axis.right"),
-        alt=text("alt.by_level", first=f"{values[0]:.0f}", last=f"{values[-1]:.0f}"),
+        parts, [text(f"option.level.{level}") for level in levels], text, value_title=text("axis.right"),
+        alt=text("alt.by_level", first=f"{full[0]:.0f}", last=f"{full[-1]:.0f}"),
     )  # fmt: skip

@@ -76,6 +76,8 @@ def every_part_of_monitor(app):
         app = press(app.run(), "monitor.run")
         assert not app.exception
     return press(press(app, "monitor.go_on"), "monitor.run")
+
+
 def every_part_of_clinic(app):
     app.query_params.update({"part": "own"})
     app = app.run()

@@ -10,7 +10,14 @@ from app.i18n import Words
 from app.labs.pretraining import clinic_own, clinic_table
 from app.labs.pretraining.findings import evidence, number
 from labcore.pretraining.clinic import CASES, PairConfig, moments
-from labcore.pretraining.clinic_study import LEVELS, Judged, PairsStudy, Table, blinded, of_pairs
+from labcore.pretraining.clinic_study import (
+    LEVELS,
+    Judged,
+    PairsStudy,
+    Table,
+    blinded,
+    of_pairs,
+)
 from labcore.training.diagnosis import diagnose
 from labcore.training.log_files import log_of, read_table
 from labcore.training.log_writing import as_csv
@@ -145,10 +152,12 @@ def test_a_foreign_name_is_never_shown_as_markup(open_lab):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_table_counts_its_runs(open_lab, table, language):
-    app = checked(open_lab("clinic", language, part="table"))
-    right = sum(run.right("all") for run in table.runs)
-    assert f"{right}" in said(app)
-    assert f"{len(table.runs)}" in said(app)
+    app = checked(open_lab("clinic", language, part="table", level="trainer"))
+    for group in clinic_table.GROUPS:
+        inside = [run for run in table.runs if run.group == group]
+        right = sum(run.right("trainer") for run in inside)
+        words = Words(language, "clinic")
+        assert words(f"table.group.{group}", right=right, runs=len(inside)) in said(app)
 
 
 def test_a_click_on_a_cell_picks_a_run_of_it(open_lab, table):
@@ -193,17 +202,21 @@ def test_the_table_holds_every_fault_with_three_seeds_none_of_which_was_tuned_on
     ]
 
 
-def test_fewer_signals_tell_less(table):
-    shares = [sum(run.right(level) for run in table.runs) for level in LEVELS]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] > 0.85 * len(table.runs)
-    assert shares[-1] < 0.75 * len(table.runs)
-
-
-def test_no_healthy_run_is_called_ill_with_all_signals(table):
-    healthy = [run for run in table.runs if run.truth == "healthy"]
-    assert len(healthy) >= 20
-    assert all(run.named["all"] == "healthy" for run in healthy)
+def test_what_the_table_shows(table):
+    """The page's words rely on it: sure of what was tuned on, on other seeds; and not of smaller doses."""
+    share = {
+        (group, level): clinic_table.share(table.runs, level, group)
+        for group in clinic_table.GROUPS
+        for level in LEVELS
+    }
+    full = [share["full", level] for level in LEVELS]
+    assert full == sorted(full, reverse=True)
+    assert full[0] > 0.95
+    assert clinic_table.band(full[-1]) == "half"
+    assert all(share["healthy", level] == 1 for level in LEVELS)  # nobody is called ill who is not
+    assert share["milder", "all"] < 0.5
+    assert share["milder", "loss"] < share["milder", "all"]
+    assert sum(run.group == "healthy" for run in table.runs) >= 20
 
 
 # Words and charts.
