@@ -53,8 +53,6 @@ def _sweep(name: str) -> scaling_sweep.SweepResult:
 def _extrapolated(count: str) -> extrapolation.Extrapolation:
     asking = scaling_answers.Asking(count)
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
-from labcore.pretraining import vocabulary
-from labcore.pretraining import clinic_study, vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ def test_a_pair_of_ones_own_is_run(open_lab):
 
 
 @pytest.mark.parametrize(
-    ("example", "language"), zip(clinic_own.EXAMPLES, ("zh", "en", "zh", "en"), strict=True)
+    ("example", "language"),
+    list(zip(clinic_own.EXAMPLES, ("zh", "en", "zh", "en"), strict=True)),
 )
 def test_every_example_is_read_and_diagnosed(open_lab, language, example):
     app = checked(open_lab("clinic", language, part="own", example=example))
