@@ -123,7 +123,6 @@ PREPARE = {
 }
 QUICK = {
     "budget": {"steps": "5", "experts": "4"},
-    "clinic": {"told": "1"},
     "clinic": {"steps": "40"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
