@@ -18,11 +18,14 @@ from labcore.scaling.landmarks import LANDMARKS
 from labcore.scaling.overtrain import Demand, OvertrainResult
 
 Text = Callable[..., str]
-# Named beside their points; the others tell their name under the pointer.
-NAMED = (
-    "GPT-3 175B", "Gopher 280B", "Chinchilla 70B", "PaLM 540B", "Llama 1 65B", "Llama 3 8B",
-    "Llama 3.1 405B", "DeepSeek-V3", "Qwen2.5 0.5B", "SmolLM2 135M",
-)  # fmt: skip
+ZETTA = 1e21  # FLOPs, the unit of a life's cost
+# Named beside their points, where there is room; the others tell their name under the pointer.
+NAMED = {
+    "GPT-3 175B": "bottom left", "Gopher 280B": "bottom center", "Chinchilla 70B": "bottom right",
+    "PaLM 540B": "top center", "Llama 3 8B": "bottom center", "Llama 3.1 405B": "top center",
+    "DeepSeek-V3": "top center", "Qwen2.5 0.5B": "top center", "SmolLM2 135M": "top center",
+    "Llama 1 7B": "bottom center",
+}  # fmt: skip
 PLANE = {"x": (7.7, 12.6), "y": (9.6, 14.2)}  # powers of ten on show: parameters, tokens
 
 
@@ -74,7 +77,8 @@ def law_line(result: OptimalResult, name: str, text: Text) -> go.Scatter:
 def landmarks(text: Text) -> go.Scatter:
     return go.Scatter(
         x=[one.worked for one in LANDMARKS], y=[one.tokens for one in LANDMARKS],
-        mode="markers+text", name=text("series.models"), textposition="top center",
+        mode="markers+text", name=text("series.models"),
+        textposition=[NAMED.get(one.title, "top center") for one in LANDMARKS],
         text=[one.title if one.title in NAMED else "" for one in LANDMARKS], textfont={"size": 10},
         marker={
             "color": theme.MEANING["gradient"], "size": 8,
@@ -122,35 +126,50 @@ def valley(result: OptimalResult, text: Text) -> Figure:
     return curve(
         lines, x_title=text("axis.billions"), y_title=text("axis.nats"), log_x=True, height=360,
         alt=text("alt.valley", lowest=", ".join(f"{nats:.3f}" for nats in lowest.values())),
-        x_range=(float(result.valley_sizes[0] / 1e9), float(result.valley_sizes[-1] / 1e9)),
+        x_range=ends(result.valley_sizes / 1e9),
     )  # fmt: skip
+
+
+def ends(values: np.ndarray) -> tuple[float, float]:
+    """The ends of a logarithmic axis, with digits that can be read.
+
+    >>> ends(np.array([3.719, 1492.0]))
+    (3.7, 1500.0)
+    """
+    return float(f"{values[0]:.2g}"), float(f"{values[-1]:.2g}")
 
 
 def ratios(result: OptimalResult, text: Text) -> Figure:
     """Tokens per parameter over the budget, law by law."""
     lines = [
-        Series(text(f"option.law.{name}"), result.budgets, result.budgets / PASSES / sizes**2, name)
+        Series(
+            text(f"option.law.{name}"), np.log10(result.budgets),
+            result.budgets / PASSES / sizes**2, name,
+        )
         for name, sizes in result.sizes.items()
-    ]
-    ends = {name: line.y for name, line in zip(result.sizes, lines, strict=True)}
+    ]  # fmt: skip
+    last = {name: line.y[-1] for name, line in zip(result.sizes, lines, strict=True)}
     return curve(
-        lines, x_title=text("axis.flops"), y_title=text("axis.ratio"), log_x=True, log_y=True,
-        x_range=(1e18, 1e28), y_range=(0.05, 1000), height=400,
-        alt=text("alt.ratios", low=f"{ends['kaplan'][-1]:.2g}", high=f"{ends['printed'][-1]:.0f}"),
+        lines, x_title=text("axis.flops"), y_title=text("axis.ratio"), log_y=True,
+        x_range=(18, 28), y_range=(0.1, 1000), height=400,
+        alt=text("alt.ratios", low=f"{last['kaplan']:.2g}", high=f"{last['printed']:.0f}"),
     )  # fmt: skip
 
 
 def counting(counted: Counted, text: Text) -> Figure:
-    """The best size over the budget: one law in both counts, and Kaplan's own line."""
+    """The best size over the budget, both in powers of ten: one law in two counts, and Kaplan's line."""
     kaplan = KAPLAN.size(counted.inner_flops)
+    shown = (
+        (text("series.total"), counted.total_flops, counted.total, "chosen", False),
+        (text("series.inner"), counted.inner_flops, counted.inner, "changed", False),
+        (text("option.law.kaplan"), counted.inner_flops, kaplan, "kaplan", True),
+    )
     lines = [
-        Series(text("series.total"), counted.total_flops, counted.total, "chosen"),
-        Series(text("series.inner"), counted.inner_flops, counted.inner, "changed"),
-        Series(text("option.law.kaplan"), counted.inner_flops, kaplan, "kaplan", dashed=True),
+        Series(name, np.log10(flops), np.log10(sizes), role, dashed=dashed)
+        for name, flops, sizes, role, dashed in shown
     ]
     return curve(
-        lines, x_title=text("axis.flops"), y_title=text("axis.best"), log_x=True, log_y=True,
-        height=400,
+        lines, x_title=text("axis.flops"), y_title=text("axis.best"), height=400,
         alt=text("alt.counting", inner=f"{counted.inner_exponent:.2f}",
                  total=f"{counted.total_exponent:.2f}"),
     )  # fmt: skip
@@ -183,10 +202,10 @@ def implied(rows: Sequence[Implied], text: Text) -> Figure:
 
 def lifetime(result: OvertrainResult, text: Text) -> Figure:
     """Cost of training, serving and both over the size, all of one quality."""
-    sizes, total = result.sizes / 1e9, result.training + result.serving
+    sizes, total = result.sizes / 1e9, (result.training + result.serving) / ZETTA
     lines = [
-        Series(text("series.training"), sizes, result.training, "parameters"),
-        Series(text("series.serving"), sizes, result.serving, "optimizer"),
+        Series(text("series.training"), sizes, result.training / ZETTA, "parameters"),
+        Series(text("series.serving"), sizes, result.serving / ZETTA, "optimizer"),
         Series(text("series.both"), sizes, total, "chosen"),
     ]
     best, reference = result.best, result.reference
@@ -196,8 +215,7 @@ def lifetime(result: OvertrainResult, text: Text) -> Figure:
             (best.parameters / 1e9, text("mark.best", size=short(best.parameters))),
             (reference.parameters / 1e9, text("mark.reference", size=short(reference.parameters))),
         ],
-        x_range=(float(sizes[0]), float(sizes[-1])), height=400,
-        y_range=(None, float(min(total.max(), 30 * total.min()))),
+        x_range=ends(sizes), height=400, y_range=ends(np.array([total.min() / 30, 30 * total.min()])),
         alt=text("alt.lifetime", best=short(best.parameters), reference=short(reference.parameters),
                  saved=f"{1 - best.flops / reference.flops:.0%}"),
     )  # fmt: skip
@@ -205,10 +223,10 @@ def lifetime(result: OvertrainResult, text: Text) -> Figure:
 
 def ratio_by_demand(result: OvertrainResult, served: float, text: Text) -> Figure:
     """Tokens per parameter of the cheapest life."""
-    line = Series(text("axis.ratio"), result.demands, result.best_ratios, "changed")
+    line = Series(text("axis.ratio"), np.log10(result.demands), result.best_ratios, "changed")
     return curve(
-        [line], x_title=text("axis.served"), y_title=text("axis.ratio"), log_x=True, log_y=True,
-        marks=[(served, short(served))] if served >= result.demands[0] else [], height=320,
+        [line], x_title=text("axis.served"), y_title=text("axis.ratio"), log_y=True, height=320,
+        marks=[(float(np.log10(served)), short(served))], x_range=(9, 16),
         alt=text("alt.ratio_by_demand", low=short(result.best_ratios[0]),
                  high=short(result.best_ratios[-1])),
     )  # fmt: skip
@@ -216,11 +234,10 @@ def ratio_by_demand(result: OvertrainResult, served: float, text: Text) -> Figur
 
 def saved_by_demand(result: OvertrainResult, served: float, text: Text) -> Figure:
     """What the cheapest life saves beside the compute-optimal model of the same quality."""
-    line = Series(text("axis.saved"), result.demands, 100 * result.saved, "chosen")
+    line = Series(text("axis.saved"), np.log10(result.demands), 100 * result.saved, "chosen")
     return curve(
-        [line], x_title=text("axis.served"), y_title=text("axis.saved"), log_x=True,
-        marks=[(served, short(served))] if served >= result.demands[0] else [], height=320,
-        y_range=(0, 100),
+        [line], x_title=text("axis.served"), y_title=text("axis.saved"), height=320,
+        marks=[(float(np.log10(served)), short(served))], x_range=(9, 16), y_range=(0, 100),
         alt=text("alt.saved_by_demand", high=f"{100 * result.saved[-1]:.0f}"),
     )  # fmt: skip
 
@@ -240,14 +257,15 @@ def implied_demands(rows: Sequence[Demand], text: Text) -> Figure:
             ],
             hovertemplate="%{customdata}<extra></extra>",
         ),
-        x_title=text("axis.served"), log=("x",),
+        x_title=text("axis.served_tokens"), log=("x",),
     )  # fmt: skip
-    spec.update_xaxes(tickvals=10.0 ** np.arange(11, 16))
+    ticks = 10.0 ** np.arange(10, 17)
+    spec.update_xaxes(tickvals=ticks, ticktext=[short(tick) for tick in ticks])
     table = pd.DataFrame(
         {
             text("column.model"): [row.landmark.title for row in rows],
             text("column.ratio"): [round(row.landmark.tokens_per_parameter, 1) for row in rows],
-            text("axis.served"): [row.served for row in rows],
+            text("axis.served_tokens"): [row.served for row in rows],
         }
     )
     alt = text("alt.demands", most=titles[-1], served=short(shown[-1].served))

@@ -136,6 +136,6 @@ def decoding(rows: Sequence[Decoding], batch: int, text: Text) -> Figure:
     )
     return curve(
         lines, x_title=text("axis.batch"), y_title=text("axis.milliseconds"), log_x=True, log_y=True,
-        marks=[(batch, text("mark.batch", batch=batch))], height=380,
+        marks=[(batch, text("mark.batch", batch=batch))], height=380, x_range=(1, int(BATCHES[-1])),
         alt=text("alt.decoding", batch=int(BATCHES[at]), times=times),
     )  # fmt: skip

@@ -165,13 +165,14 @@ def by_language(result: ExpertsResult, name: str, layer: int, text: Text) -> Fig
     )  # fmt: skip
 
 
-MOST_TOKENS = 10
+MOST_TOKENS = 8
 
 
 def commonest(result: ExpertsResult, name: str, layer: int, text: Text) -> pd.DataFrame:
     """The tokens that each expert is given most often."""
     route = result.routes[result.routed.index(name), layer]
-    label = dict(zip(np.unique(result.tokens).tolist(), result.labels, strict=True))
+    labels = [label.replace("property ", "p") for label in result.labels]
+    label = dict(zip(np.unique(result.tokens).tolist(), labels, strict=True))
     rows = []
     for expert in range(result.experts):
         given, counts = np.unique(result.tokens[route == expert], return_counts=True)

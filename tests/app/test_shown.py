@@ -102,7 +102,7 @@ def every_part_of_budget(app):
         app.query_params.update(more)
         app = app.run()
         assert not app.exception
-    app.query_params.update({"part": "experts"})
+    app.query_params.update({"part": "experts", "steps": "5", "experts": "4"})
     return press(app.run(), "budget.run")
 
 
