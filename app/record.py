@@ -55,9 +55,6 @@ def _extrapolated(count: str) -> extrapolation.Extrapolation:
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
 
 
-from labcore.scaling import experts
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     lab: str

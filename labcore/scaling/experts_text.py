@@ -79,8 +79,8 @@ def every_fact(table: Tensor) -> Batch:
 
 def fact_label(token: int) -> str:
     """
-    >>> fact_label(0), fact_label(50), fact_label(143)
-    ('name 0', 'property 2', 'value 47')
+    >>> fact_label(0), fact_label(50), fact_label(119)
+    ('name 0', 'property 10', 'value 39')
     """
     return f"{('name', 'property', 'value')[token // NAMES]} {token % NAMES}"
 
