@@ -36,6 +36,11 @@ from labcore.pretraining import (
     monitor,
     optimiser_study,
     resume_study,
+from labcore.pretraining import (
+    accumulation_runs,
+    emergence,
+    memorisation,
+    precision_runs,
     vocabulary,
 )
 from labcore.scaling import answers as scaling_answers
@@ -89,6 +94,18 @@ ENTRIES: tuple[Entry, ...] = (
         Entry("scaling", f"extrapolation-{count}", partial(_extrapolated, count), 0)
         for count in scaling_answers.COUNTS
     ),
+    Entry("traps", "precision", lambda: precision_runs.study(precision_runs.StudyConfig()), 0),
+    Entry(
+        "traps", "accumulation",
+        lambda: accumulation_runs.study(accumulation_runs.StudyConfig()), 0,
+    ),
+    Entry("traps", "memory", lambda: memorisation.study(memorisation.StudyConfig()), 0),
+    *(
+        Entry("traps", f"memory-{language}", partial(memorisation.run, config), config.seed)
+        for language, config in memorisation.DEFAULTS.items()
+    ),
+    Entry("traps", "emergence", lambda: emergence.run(emergence.EmergenceConfig()), 0),
+    Entry("traps", "sizes", lambda: emergence.sizes(emergence.SizesConfig()), 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
     *(

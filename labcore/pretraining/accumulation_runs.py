@@ -1,7 +1,8 @@
 """What a wrong normalisation does to a run: two models side by side, the same texts, two rules.
 
-The losses look alike. What differs is how often each model ends a text where short ones end: a token of a short
-document has weighed more than one of a long document, so the model has learnt that most texts are short.
+The losses look alike. What differs is how often each model ends a text where short ones end: a token of a
+short document has weighed more than one of a long document, so the model has learnt that most texts are
+short.
 
 Axes: Q rules, M looks, A arms, W seeds.
 """
@@ -48,7 +49,9 @@ class Look:
 
     step: int
     share: float
-    reported_nats: np.ndarray  # (Q,) the training loss as each rule computes it, mean since the last look
+    reported_nats: (
+        np.ndarray
+    )  # (Q,) the training loss as each rule computes it, mean since the last look
     held_out_nats: np.ndarray  # (Q,) per token, judged by tokens
     ends: np.ndarray  # (Q,) P(end) where a short document ends
 
@@ -63,10 +66,10 @@ class AccumulationResult:
 
 
 def run(config: AccumulationConfig) -> AccumulationResult:
-    return drain(train(config))
+    return drain(train_both(config))
 
 
-def train(config: AccumulationConfig) -> Generator[Look, None, AccumulationResult]:
+def train_both(config: AccumulationConfig) -> Generator[Look, None, AccumulationResult]:
     """One big batch a step, accumulated by both rules, each into its own model."""
     started = time.perf_counter()
     asked = held_out(config.batch)
@@ -79,7 +82,9 @@ def train(config: AccumulationConfig) -> Generator[Look, None, AccumulationResul
     for step in range(1, config.steps + 1):
         rows = accumulation.micro_batches(config.batch, rng)
         batches = [causal_batch(one, PAD) for one in rows]
-        rate = learning_rate(step, RATE, "linear", config.steps, min(WARMUP_STEPS, config.steps // 3))
+        rate = learning_rate(
+            step, RATE, "linear", config.steps, min(WARMUP_STEPS, config.steps // 3)
+        )
         since.append(
             [
                 update(model, optim, batches, rule, rate)

@@ -1,15 +1,15 @@
 """An ability that comes overnight: the same models, scored by whole answers and by single digits.
 
-The task is a running sum modulo 10: after the digits 3 8 5 the answer is 3 1 6. A model is asked for every digit
-of the answer given those before it. Four scores of the same predictions:
+The task is a running sum modulo 10: after the digits 3 8 5 the answer is 3 1 6. A model is asked for every
+digit of the answer given those before it. Four scores of the same predictions:
 
     nats per digit         −ln P of the right digit, the training loss
     right digits           how often the likeliest digit is the right one: p
     right answers          how often all n digits are right: exact match, about pⁿ
     chance of an answer    Π P of the right digits: how often sampling would give the whole answer
 
-An answer of n digits is right if n things are right at once. Where p climbs in a line, pⁿ lies flat on the floor
-and then shoots up: an emergent ability, made by the score (Schaeffer et al., arXiv:2304.15004).
+An answer of n digits is right if n things are right at once. Where p climbs in a line, pⁿ lies flat on the
+floor and then shoots up: an emergent ability, made by the score (Schaeffer et al., arXiv:2304.15004).
 
 Axes: M looks, B problems, n digits of the answer, D widths, W seeds.
 """
@@ -57,7 +57,7 @@ class EmergenceConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """One set of predictions, scored four ways. (n,): one number for each place, or each length, of an answer."""
+    """One set of predictions, scored four ways: a number for each place, or each length, of an answer."""
 
     nats: np.ndarray  # (n,) −ln P of the right digit at each place
     right: np.ndarray  # (n,) how often the likeliest digit of each place is right
@@ -94,8 +94,9 @@ def problems(count: int, digits: int, rng: torch.Generator) -> Batch:
 def score(model: nn.Module, asked: Batch) -> Scores:
     """All four scores from one pass.
 
-    subtle: each digit is predicted with the right ones before it in view. That all are then right is the same
-    event as that the model, left to itself, writes the right answer: up to its first mistake it sees the same.
+    subtle: each digit is predicted with the right ones before it in view. That all are then right is the
+    same event as that the model, left to itself, writes the right answer: up to its first mistake it sees
+    the same.
     """
     digits = asked.tokens.shape[1] // 2
     log_probs = model(asked.tokens).logits[:, digits:].log_softmax(-1)  # (B, n, V)

@@ -1,8 +1,8 @@
 """Where the gradients of a trained model lie, and what is left of them in a format of few bits.
 
-One real batch, one backward pass in fp32 through the bundled decoder; then only the powers of two matter. A loss
-that is divided by N tokens and multiplied by a scale of 2^k moves every gradient's exponent by k − log2 N, and
-the picture by as many bins: nothing has to be computed again.
+One real batch, one backward pass in fp32 through the bundled decoder; then only the powers of two matter.
+A loss that is divided by N tokens and multiplied by a scale of 2^k moves every gradient's exponent by k −
+log2 N, and the picture by as many bins: nothing has to be computed again.
 
 Source: Micikevicius et al., arXiv:1710.03740, whose figure of activation gradients this repeats.
 """
@@ -57,7 +57,9 @@ def run(config: RangeConfig) -> RangeResult:
     found = gradients(config.model)
     bins = {kind: exponents_of(values) for kind, values in found[0].items()}
     edges = np.arange(LOW, HIGH + 1)
-    counts = {kind: np.histogram(powers, np.append(edges, HIGH + 1))[0] for kind, powers in bins.items()}
+    counts = {
+        kind: np.histogram(powers, np.append(edges, HIGH + 1))[0] for kind, powers in bins.items()
+    }
     zeros = {kind: int((values == 0).sum()) for kind, values in found[0].items()}
     return RangeResult(edges, counts, zeros, found[1])
 
@@ -66,9 +68,7 @@ def gradients(name: str) -> tuple[dict[str, Tensor], int]:
     """Of the summed loss of a few held-out stories, by all weights and by the stream after each layer."""
     model = copy.deepcopy(zoo.load(name).model).requires_grad_(True)
     batch = held_out_of("decoder", ("en", "zh"))[0]
-    tokens, targets, real = (
-        x[:TEXTS] for x in (batch.tokens, batch.targets, batch.padding_mask)
-    )
+    tokens, targets, real = (x[:TEXTS] for x in (batch.tokens, batch.targets, batch.padding_mask))
     stream: list[Tensor] = []
 
     def keep(x: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
 """Training with few bits: what is kept in which format, Adam in that format, and the scale of the loss.
 
-Three things may be kept short: what a pass computes with, the weights between two steps, and Adam's two running
-averages. An update that is less than half the distance to the next number of the weights' format is rounded
-away, and the weight stays what it was. The classical cure keeps the weights in fp32 and hands the pass a short
-copy (master weights, Micikevicius et al., arXiv:1710.03740); another rounds by chance, so that a step of a
-tenth of the distance is made one time in ten.
+Three things may be kept short: what a pass computes with, the weights between two steps, and Adam's two
+running averages. An update that is less than half the distance to the next number of the weights' format
+is rounded away, and the weight stays what it was. The classical cure keeps the weights in fp32 and hands
+the pass a short copy (master weights, Micikevicius et al., arXiv:1710.03740); another rounds by chance, so
+that a step of a tenth of the distance is made one time in ten.
 
 fp16 has the opposite weakness: gradients below 3·10⁻⁸ become 0. Multiplying the loss, and with it every
 gradient, by a scale before the backward pass lifts them; it is divided out again in fp32.
@@ -33,7 +33,9 @@ CLIP_NORM = 1.0
 class Recipe:
     """What is kept in which format."""
 
-    compute: str = "fp32"  # the pass forward and backward: its copy of the weights, and the gradients
+    compute: str = (
+        "fp32"  # the pass forward and backward: its copy of the weights, and the gradients
+    )
     weights: str = "fp32"  # between two steps
     moments: str = "fp32"  # Adam's two averages
     rounding: str = "nearest"  # of weights and moments when they are stored
@@ -60,7 +62,7 @@ class Recipe:
 
 @dataclass(slots=True, eq=False)
 class LossScale:
-    """Too high: some gradient overflows, the step is skipped, the scale halves. Long enough right: it doubles."""
+    """Some gradient overflows: the step is skipped, the scale halves. Long enough right: it doubles."""
 
     exponent: int
     dynamic: bool

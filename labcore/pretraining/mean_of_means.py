@@ -43,7 +43,7 @@ class BatchConfig:
     long: int = 64
     micro_batches: int = 4  # K
     rows: int = 4  # B, documents of a micro-batch
-    mix: str = "sorted"  # a micro-batch holds documents of one length; "mixed": each row by the toss of a coin
+    mix: str = "sorted"  # a micro-batch holds one length; "mixed": each row by the toss of a coin
     seed: int = 0
 
     def __post_init__(self):
@@ -83,8 +83,7 @@ def micro_batches(config: BatchConfig, rng: torch.Generator) -> list[list[list[i
         if config.mix == "mixed":
             shorts = int(torch.randint(2, (config.rows,), generator=rng).sum())
         drawn.append(
-            documents(shorts, config.short, rng)
-            + documents(config.rows - shorts, config.long, rng)
+            documents(shorts, config.short, rng) + documents(config.rows - shorts, config.long, rng)
         )
     return drawn
 

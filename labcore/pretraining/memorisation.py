@@ -1,15 +1,16 @@
 """How often must a model read a secret to know it? Planted PINs, from never to sixty-four times.
 
-A small decoder is trained on passages of the micro-world among which secrets are planted. From time to time the
-rank of every secret among all 10,000 PINs is taken, exactly, and the loss on held-out passages that hold no
-secret: does the rest suffer? The cures are the data pipeline's: each document once, or each sentence once.
+A small decoder is trained on passages of the micro-world among which secrets are planted. From time to
+time the rank of every secret among all 10,000 PINs is taken, exactly, and the loss on held-out passages
+that hold no secret: does the rest suffer? The cures are the data pipeline's: each document once, or each
+sentence once.
 
 Axes: N looks, S secrets, A arms, W runs of an arm.
 """
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,7 +42,6 @@ MOST_COPIES = 64
 STEPS, MOST_STEPS = 300, 600
 PASSAGES, HELD_OUT = 2000, 200
 BATCH_ROWS = 64
-LOOK_EVERY = 25
 WIDTH, LAYERS = 64, 2
 
 
@@ -53,6 +53,7 @@ class MemoryConfig:
     planted: str = "alone"  # "inside" other documents; "nowhere": the control
     cure: str = "none"
     steps: int = STEPS
+    look_every: int = 25  # steps between two rankings of all secrets
     seed: int = 0  # of text, secrets, weights and order
 
     def __post_init__(self):
@@ -61,9 +62,14 @@ class MemoryConfig:
                 raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
         if len(self.pin) != DIGITS or not (self.pin.isascii() and self.pin.isdigit()):
             raise LabInputError("pin", self.pin, "four_digits", digits=DIGITS)
-        for name, low, high in (("copies", 0, MOST_COPIES), ("steps", 1, MOST_STEPS)):
+        for name, low, high in (
+            ("copies", 0, MOST_COPIES), ("steps", 1, MOST_STEPS), ("look_every", 1, MOST_STEPS),
+        ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+
+
+DEFAULTS = {language: MemoryConfig(language) for language in LANGUAGES}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +189,64 @@ def copies_left(corpus: Corpus, language: str) -> np.ndarray:
 def training(config: MemoryConfig) -> TrainConfig:
     return TrainConfig(
         steps=config.steps, batch_size=BATCH_ROWS, learning_rate=0.003, schedule="linear",
-        warmup_steps=min(30, config.steps // 3), eval_every=0, snapshot_every=LOOK_EVERY,
+        warmup_steps=min(30, config.steps // 3), eval_every=0, snapshot_every=config.look_every,
         seed=config.seed,
+    )  # fmt: skip
+
+
+# What is recorded.
+
+ARMS: dict[str, tuple[str, str]] = {  # how planted, what cure
+    "alone": ("alone", "none"),
+    "alone_documents": ("alone", "documents"),
+    "inside_documents": ("inside", "documents"),
+    "inside_sentences": ("inside", "sentences"),
+    "nowhere": ("nowhere", "none"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig:
+    arms: tuple[str, ...] = tuple(ARMS)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int = STEPS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """The end of every run."""
+
+    arms: list[str]  # A
+    seeds: list[int]  # W
+    copies: np.ndarray  # (A, W, S) as planted, before any cure
+    rank: np.ndarray  # (A, W, S)
+    held_out_nats: np.ndarray  # (A, W)
+    tokens: np.ndarray  # (A, W) of the text after the cure
+    floor_nats: float
+    steps: int
+    seconds: float
+
+
+def study(config: StudyConfig) -> Study:
+    """Every arm with every seed, in English."""
+    started = time.perf_counter()
+    runs = [
+        [
+            run(
+                MemoryConfig(
+                    planted=ARMS[arm][0], cure=ARMS[arm][1], steps=config.steps,
+                    look_every=config.steps, seed=seed,
+                )
+            )
+            for seed in config.seeds
+        ]
+        for arm in config.arms
+    ]  # fmt: skip
+    return Study(
+        list(config.arms), list(config.seeds),
+        np.array([[[secret.copies for secret in one.secrets] for one in arm] for arm in runs]),
+        np.array([[one.looks[-1].rank for one in arm] for arm in runs]),
+        np.array([[one.looks[-1].held_out_nats for one in arm] for arm in runs]),
+        np.array([[one.tokens for one in arm] for arm in runs]),
+        runs[0][0].floor_nats, config.steps, time.perf_counter() - started,
     )  # fmt: skip

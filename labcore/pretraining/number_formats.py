@@ -26,7 +26,9 @@ class Format:
     name: str
     exponent_bits: int  # e
     mantissa_bits: int  # m
-    infinity: bool = True  # False: what is too large becomes the largest number, as in PyTorch's e4m3
+    infinity: bool = (
+        True  # False: what is too large becomes the largest number, as in PyTorch's e4m3
+    )
 
     @property
     def bits(self) -> int:

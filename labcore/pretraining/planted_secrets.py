@@ -1,8 +1,8 @@
 """Secrets planted in a training text, and how well a model knows each: its exact exposure.
 
-A secret is a sentence with four random digits, "The PIN of Anna's card is 4831.". A model that has not seen it
-can only guess; one that has ranks the true digits higher among all 10,000. How much higher is the exposure of
-Carlini et al. (arXiv:1802.08232), in bits:
+A secret is a sentence with four random digits, "The PIN of Anna's card is 4831.". A model that has not
+seen it can only guess; one that has ranks the true digits higher among all 10,000. How much higher is the
+exposure of Carlini et al. (arXiv:1802.08232), in bits:
 
     exposure = log2 |R| − log2 rank,    R all secrets that could have been drawn, |R| = 10,000
 
@@ -117,8 +117,8 @@ def opening(secret: Secret, vocabulary: SmallVocabulary, language: str) -> list[
 def pin_log_probs(model: Transformer, opening: Sequence[int], digits: Sequence[int]) -> Tensor:
     """ln P of each of the 10,000 PINs after this opening.  -> (R,), in the order of the PINs
 
-    The opening is read once; behind it the first three digits in all 1,000 ways, and the model's shares of the
-    digits after each. ln P of a PIN is the sum over its four digits.
+    The opening is read once; behind it the first three digits in all 1,000 ways, and the model's shares of
+    the digits after each. ln P of a PIN is the sum over its four digits.
     """
     cache = KVCache()
     first = model(torch.tensor([opening]), cache=cache).logits[:, -1]  # (1, V)

@@ -1,11 +1,12 @@
 """One small decoder, trained in fp32 and with fewer bits: what vanishes on the way, and where each run ends.
 
-All runs of a seed see the same passages in the same order and start from the same weights; they differ in what
-is kept in which format, and in nothing else. Every run is judged in fp32, on the weights that it kept.
+All runs of a seed see the same passages in the same order and start from the same weights; they differ in
+what is kept in which format, and in nothing else. Every run is judged in fp32, on the weights that it
+kept.
 
-In a batch of millions of tokens the loss of each micro-batch is divided by all of them, so its gradients are
-tiny, and their sum, in fp32, is not. `shrink` makes one micro-batch as tiny as one of 2^shrink, and takes as many
-times its gradient for the sum: underflow as in a large run, at the price of a small one.
+In a batch of millions of tokens the loss of each micro-batch is divided by all of them, so its gradients
+are tiny, and their sum, in fp32, is not. `shrink` makes one micro-batch as tiny as one of 2^shrink, and
+takes as many times its gradient for the sum: underflow as in a large run, at the price of a small one.
 
 Axes: N steps made, M looks, A arms, W seeds.
 """
@@ -132,10 +133,10 @@ def text() -> Text:
 
 
 def run(config: PrecisionConfig) -> PrecisionResult:
-    return drain(train(config))
+    return drain(train_in(config))
 
 
-def train(config: PrecisionConfig) -> Generator[Step, None, PrecisionResult]:
+def train_in(config: PrecisionConfig) -> Generator[Step, None, PrecisionResult]:
     """Pass, unscale, update; the run ends early if its numbers do."""
     started, recipe = time.perf_counter(), config.recipe
     rng = torch.Generator().manual_seed(config.seed)

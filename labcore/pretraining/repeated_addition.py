@@ -1,7 +1,7 @@
 """The same small number added again and again, each sum stored in a short format.
 
-A sum is stored as the nearest number that exists. If what is added is less than half of the way to the next one,
-the sum is stored where it was, for ever. Rounded by chance it gets there on average.
+A sum is stored as the nearest number that exists. If what is added is less than half of the way to the
+next one, the sum is stored where it was, for ever. Rounded by chance it gets there on average.
 
 Axes: N additions, R draws.
 """
@@ -32,9 +32,7 @@ class AdditionConfig:
             if not math.isfinite(getattr(self, name)):
                 raise LabInputError(name, getattr(self, name), "a_number")
         if not 1 <= self.additions <= MOST_ADDITIONS:
-            raise LabInputError(
-                "additions", self.additions, "between", low=1, high=MOST_ADDITIONS
-            )
+            raise LabInputError("additions", self.additions, "between", low=1, high=MOST_ADDITIONS)
         if self.short not in FORMATS:
             raise LabInputError("short", self.short, "known_choice", allowed=tuple(FORMATS))
 

@@ -32,7 +32,9 @@ def samples() -> torch.Tensor:
     sizes = torch.exp2(torch.randint(-150, 128, (4000,), generator=rng).double())
     drawn = sizes * torch.randn(4000, generator=rng, dtype=torch.float64)
     ends = [v for f in FORMATS.values() for v in (f.largest, f.smallest, f.smallest_normal)]
-    near = torch.tensor(ends, dtype=torch.float64)[:, None] * torch.tensor([0.5, 0.75, 1, 1.25, 1.5])
+    near = torch.tensor(ends, dtype=torch.float64)[:, None] * torch.tensor(
+        [0.5, 0.75, 1, 1.25, 1.5]
+    )
     ties = 1 + torch.arange(64) / 2**12
     return torch.cat([drawn, near.flatten(), -near.flatten(), ties, torch.zeros(1)]).float()
 
