@@ -21,9 +21,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import theme
-from app.components import blueprint, canvas, cells, sheet
+from app.components import bits, blueprint, canvas, cells, sheet
 
-Kind = Literal["plotly", "echarts", "canvas", "blueprint", "cells", "sheet", "html"]
+Kind = Literal["plotly", "echarts", "canvas", "blueprint", "cells", "sheet", "bits", "html"]
 Selection = dict[str, Any]
 
 PLOTLY_CONFIG = {"displaylogo": False, "scrollZoom": False, "responsive": True}
@@ -34,8 +34,8 @@ class Figure:
     """A picture, said in words, and as numbers.
 
     `spec` is a `plotly.graph_objects.Figure`, an ECharts option, a `charts.payload.Canvas`, the data of a
-    blueprint or of a table of cells, or a page of HTML, by `kind`.  `table` holds exactly the numbers
-    drawn; a callable where building it costs something.
+    blueprint, of a table of cells or of rows of bits, or a page of HTML, by `kind`.  `table` holds exactly
+    the numbers drawn; a callable where building it costs something.
     """
 
     kind: Kind
@@ -104,6 +104,10 @@ def _draw_sheet(figure: Figure, key: str) -> Selection | None:
     return sheet.mount(figure.spec, key)
 
 
+def _draw_bits(figure: Figure, key: str) -> Selection | None:
+    return bits.mount(figure.spec, key)
+
+
 def _draw_html(figure: Figure, key: str) -> None:
     with st.container(key=key):
         st.iframe(figure.spec, height=figure.height, alt=figure.alt)
@@ -116,5 +120,6 @@ _DRAWERS: dict[Kind, Callable[[Figure, str], Selection | None]] = {
     "blueprint": _draw_blueprint,
     "cells": _draw_cells,
     "sheet": _draw_sheet,
+    "bits": _draw_bits,
     "html": _draw_html,
 }

@@ -118,6 +118,18 @@ MEANING: dict[str, Hex] = {
     "moe": BLUE,
     "free": VERMILION,
     "wide": GREEN,
+    # number formats, and the fields of a number
+    "fp32": GRAY,
+    "fp16": VERMILION,
+    "bf16": BLUE,
+    "e4m3": GREEN,
+    "e5m2": AMBER,
+    "sign": VERMILION,
+    "exponent": GREEN,
+    "mantissa": BLUE,
+    # what a run keeps in few bits, and what cures it
+    "master": GREEN,
+    "by_chance": PURPLE,
     # languages
     "zh": VERMILION,
     "en": BLUE,

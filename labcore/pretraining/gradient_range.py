@@ -9,7 +9,6 @@ Source: Micikevicius et al., arXiv:1710.03740, whose figure of activation gradie
 
 import copy
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -52,7 +51,6 @@ class Fate:
     overflow: float
 
 
-@lru_cache(maxsize=1)
 def run(config: RangeConfig) -> RangeResult:
     found = gradients(config.model)
     bins = {kind: exponents_of(values) for kind, values in found[0].items()}

@@ -112,12 +112,19 @@ class Corpus:
         return [self.vocabulary.narrow(row(story)) for story in stories]
 
 
-def build(config: MemoryConfig, rng: torch.Generator) -> Corpus:
-    """The text of a run: passages, secrets planted among them, and what the cure leaves of both."""
-    rest = passages((config.language,), PASSAGES, config.seed)
+def secrets_of(config: MemoryConfig, rng: torch.Generator | None = None) -> list[Secret]:
+    """What a run of this config plants."""
+    rng = rng or torch.Generator().manual_seed(config.seed)
     drawn = secrets.draw_secrets(config.pin, config.copies, rng)
     if config.planted == "nowhere":
         drawn = [replace(secret, copies=0) for secret in drawn]
+    return drawn
+
+
+def build(config: MemoryConfig, rng: torch.Generator) -> Corpus:
+    """The text of a run: passages, secrets planted among them, and what the cure leaves of both."""
+    rest = passages((config.language,), PASSAGES, config.seed)
+    drawn = secrets_of(config, rng)
     documents = secrets.plant(rest, drawn, config.planted == "inside", rng)
     if config.cure == "documents":
         documents = secrets.without_repeated_documents(documents)

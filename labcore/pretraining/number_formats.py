@@ -102,6 +102,30 @@ class Parts:
         return self.bits[1 + FORMATS[self.format].exponent_bits :]
 
 
+@dataclass(frozen=True, slots=True)
+class NumberConfig:
+    text: str = "0.1"  # as a learner types it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberResult:
+    wanted: float
+    parts: list[Parts]  # one per format
+
+
+def run(config: NumberConfig) -> NumberResult:
+    """The learner's number in every format."""
+    wanted = parse(config.text)
+    return NumberResult(wanted, [take_apart(wanted, format) for format in FORMATS.values()])
+
+
+def ladder(format: Format) -> tuple[np.ndarray, np.ndarray]:
+    """Every power of two that the format holds, and how far apart its numbers are there, as a share of it."""
+    top = math.frexp(format.largest)[1]
+    powers = np.ldexp(1.0, np.arange(format.lowest_exponent - format.mantissa_bits, top))
+    return powers, spacing(powers, format) / powers
+
+
 def spacing(x: np.ndarray, format: Format) -> np.ndarray:
     """How far apart the format's numbers are where x lies.  (…) -> (…)
 
@@ -184,12 +208,10 @@ def neighbours(value: float, format: Format) -> tuple[float, float]:
 
 
 def parse(text: str) -> float:
-    """A number as a learner writes it: 0.1, -3, 6e-8 or 1/3."""
+    """A number as a learner writes it: 0.1, -3, 6e-8 or 1/3; "inf" and "nan" are numbers to a machine."""
     whole, slash, part = text.strip()[:LIMIT_CHARACTERS].replace("−", "-").partition("/")
     try:
         value = float(whole) / float(part if slash else 1)
     except (ValueError, ZeroDivisionError):
         raise LabInputError("number", text, "a_number") from None
-    if math.isnan(value):
-        raise LabInputError("number", text, "a_number")
     return value

@@ -127,7 +127,7 @@ def test_numbers_are_read_as_people_write_them(text, value):
     assert lab.parse(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "one", "1/0", "nan", "1/", "0x10", "1/2/3", "1e9999/1e9999"])
+@pytest.mark.parametrize("text", ["", "one", "1/0", "1/", "0x10", "1/2/3", "１２３ km"])
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(LabInputError, match="a_number"):
         lab.parse(text)
