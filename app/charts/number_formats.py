@@ -73,17 +73,28 @@ def _bits_table(result: NumberResult, text: Text) -> pd.DataFrame:
 
 
 def grids(number: float, text: Text) -> Figure:
-    """How far apart the numbers of each format are, relative to their size: precision and range at once."""
+    """How far apart the numbers of each format are, relative to their size: precision and range at once.
+
+    Both axes are powers of ten: 10 to the −45 is no label to read.
+    """
     series = []
     for name in GRIDS:
         powers, shares = ladder(FORMATS[name])
-        series.append(Series(name, powers, shares, name))
+        series.append(Series(name, np.log10(powers), np.log10(shares), name))
     size = abs(number)
-    marks = [(size, text("mark.number"))] if isfinite(size) and 1e-45 < size < 1e38 else []
-    return curve(
-        series, x_title=text("axis.size"), y_title=text("axis.spacing"), log_x=True, log_y=True,
-        x_range=(1e-45, 1e39), y_range=(1e-8, 1), marks=marks, alt=text("alt.grids"),
+    inside = 1e-45 < size < 1e38
+    marks = [(float(np.log10(size)), text("mark.number"))] if inside else []
+    figure = curve(
+        series, x_title=text("axis.size"), y_title=text("axis.spacing"), marks=marks,
+        x_range=(-45, 39), y_range=(-8, 0), alt=text("alt.grids"),
     )  # fmt: skip
+    return _at_the_edge(figure)
+
+
+def _at_the_edge(figure: Figure) -> Figure:
+    """The vertical axis stays at the left although there is a 0 in the middle of the picture."""
+    figure.spec["yAxis"][0]["axisLine"] = {"onZero": False}
+    return figure
 
 
 def sums(result: AdditionResult, config: AdditionConfig, text: Text) -> Figure:
@@ -116,8 +127,9 @@ def gradients(
         (float(np.frexp(format.largest)[1]), text("mark.overflow")),
     ]
     left, right = -50, 20
-    return curve(
+    figure = curve(
         series, x_title=text("axis.power"), y_title=text("axis.share"), x_range=(left, right),
         y_range=(0, None), marks=[mark for mark in marks if left <= mark[0] <= right],
         alt=text("alt.gradients", zero=f"{fates['weights'].zero:.0%}", format=format.name),
     )  # fmt: skip
+    return _at_the_edge(figure)

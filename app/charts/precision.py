@@ -23,7 +23,6 @@ ROLES = {
     "fp16_master": "fp16",
     "fp16_dynamic": "master",
 }
-HIGHEST_NATS = 9.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +57,9 @@ def name_of(arm: Arm, text: Text) -> str:
     return text("arm.shrunk", recipe=name) if arm[1] else name
 
 
-def losses(study: Study, arms: Sequence[Arm], live: Course | None, text: Text) -> Figure:
+def losses(
+    study: Study, arms: Sequence[Arm], live: Course | None, highest: float, text: Text
+) -> Figure:
     """Held-out loss over steps: medians and spread over seeds, and the learner's own run."""
     series = [_recorded(study, arm, "held_out_nats", study.look_steps, text) for arm in arms]
     if live is not None and len(live.look_steps):
@@ -69,7 +70,7 @@ def losses(study: Study, arms: Sequence[Arm], live: Course | None, text: Text) -
     floor = (study.floor_nats, text("series.floor", nats=f"{study.floor_nats:.2f}"))
     return curve(
         series, x_title=text("axis.step"), y_title=text("axis.nats"), floor=floor,
-        x_range=(0, int(study.look_steps[-1])), y_range=(None, HIGHEST_NATS),
+        x_range=(0, int(study.look_steps[-1])), y_range=(0, highest),
         alt=text("alt.losses", ends=ends), height=380,
     )  # fmt: skip
 

@@ -76,6 +76,13 @@ def every_part_of_monitor(app):
         app = press(app.run(), "monitor.run")
         assert not app.exception
     return press(press(app, "monitor.go_on"), "monitor.run")
+def every_part_of_traps(app):
+    quick = {"steps": "10", "batch_steps": "10", "memory_steps": "25", "answer_steps": "10"}
+    for part in ("training", "accumulation", "memory", "emergence"):
+        app.query_params.update({"part": part, **quick})
+        app = press(app.run(), "traps.run")
+        assert not app.exception
+    return app
 
 
 def every_part_of_clinic(app):
@@ -111,6 +118,7 @@ PREPARE = {
     "clinic": every_part_of_clinic,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
+    "traps": every_part_of_traps,
     "training": lambda app: press(app, "training.run"),
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,

@@ -42,7 +42,7 @@ def draw(page: LabPage) -> None:
 def knobs(page: LabPage) -> MemoryConfig:
     left, right = st.columns(2)
     with left:
-        pin = page.controls.text("pin", "4831", 8, lines=1)
+        pin = page.text_area("pin", "4831", 8, lines=1)
         copies = page.slider("copies", 0, lab.MOST_COPIES, 8)
     with right:
         planted = page.choice("planted", PLANTED, "alone")

@@ -32,7 +32,7 @@ def apart(page: LabPage) -> None:
         page.controls.set("number", flipped_number(flipped))
     left, right = st.columns(2)
     with left:
-        text = page.controls.text("number", "0.1", number_formats.LIMIT_CHARACTERS, lines=1)
+        text = page.text_area("number", "0.1", number_formats.LIMIT_CHARACTERS, lines=1)
     with right:
         chosen = page.choice("format", NAMES, "bf16", label=str)
     try:
@@ -72,7 +72,7 @@ def formula(parts: Parts) -> str:
     r"""The value from its fields, as LaTeX.
 
     >>> formula(number_formats.take_apart(0.1, FORMATS["bf16"]))
-    '(-1)^{0}\\cdot 2^{123-127}\\cdot\\left(1+\\tfrac{77}{128}\\right)=0.10009765625'
+    '2^{123-127}\\cdot\\left(1+\\tfrac{77}{128}\\right)=0.10009765625'
     """
     format = FORMATS[parts.format]
     field, mantissa = int(parts.exponent, 2), int(parts.mantissa, 2)
@@ -83,9 +83,8 @@ def formula(parts: Parts) -> str:
         return rf"\text{{{parts.exponent}}}_2,\ \text{{{parts.mantissa}}}_2 \;\to\; {sign}{name}"
     lead, power = ("1+", f"{field}-{format.bias}") if field else ("0+", f"1-{format.bias}")
     share = rf"\tfrac{{{mantissa}}}{{{2**format.mantissa_bits}}}"
-    return (
-        rf"(-1)^{{{parts.sign}}}\cdot 2^{{{power}}}\cdot\left({lead}{share}\right)={latex(value)}"
-    )
+    sign = "-" if parts.sign == "1" else ""
+    return rf"{sign}2^{{{power}}}\cdot\left({lead}{share}\right)={latex(value)}"
 
 
 def latex(value: str) -> str:
@@ -110,10 +109,11 @@ def adding(page: LabPage) -> None:
         additions = page.slider("additions", 100, repeated_addition.MOST_ADDITIONS, 1000, 100)
     config = AdditionConfig(float(start), float(addend), additions)
     result = page.run(repeated_addition.run, config)
+    stuck = result.stuck["bf16"]
+    key = "moves" if stuck is None else "stuck" if stuck else "never"
     st.markdown(
         page.text(
-            "adding.stuck" if result.stuck["bf16"] is not None else "adding.moves",
-            start=start, addend=addend, additions=additions, at=result.stuck["bf16"],
+            f"adding.{key}", start=start, addend=addend, additions=additions, at=stuck,
             bf16=f"{result.nearest['bf16'][-1]:.5g}", fp16=f"{result.nearest['fp16'][-1]:.5g}",
             exact=f"{result.exact[-1]:.5g}", chance=f"{result.chance[:, -1].mean():.4g}",
         )
@@ -149,11 +149,19 @@ def gradients(page: LabPage) -> None:
     weights, stream = fates["weights"], fates["stream"]
     st.markdown(
         page.text(
-            "gradients.fate", format=name, weights=f"{weights.zero:.1%}", stream=f"{stream.zero:.1%}",
-            digits=f"{weights.subnormal:.1%}", over=f"{max(weights.overflow, stream.overflow):.2%}",
+            "gradients.fate", format=name, weights=percent(weights.zero), stream=percent(stream.zero),
+            digits=percent(weights.subnormal), over=percent(max(weights.overflow, stream.overflow)),
         )
     )  # fmt: skip
     page.figure(charts.gradients(result, shift, format, fates, page.text), COMPUTED, "gradients")
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.99981), percent(0.133), percent(0.0)
+    ('99.98 %', '13.3 %', '0 %')
+    """
+    return f"{100 * share:.4g} %"
 
 
 def tokens(power: str) -> str:
