@@ -1,5 +1,7 @@
 """Two rules side by side: the floor by other means, the control, and the beginnings of the effect."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def test_the_floor_is_the_languages_entropy_and_a_coin_per_document():
     table, nats = syllables.transitions(), 0.0
     for batch in (short, long):
         for row in batch.tokens.tolist():
-            pairs = zip(row, row[1:], strict=False)
+            pairs = pairwise(row)
             nats += sum(-float(table[a, b].log()) for a, b in pairs) + np.log(2)
     assert lab.floor_nats((short, long)) == pytest.approx(nats / (64 * 9 + 64 * 65))
 

@@ -45,7 +45,7 @@ def ones(recipe: Recipe, count: int = 1000) -> Kept:
 
 
 def test_a_weight_of_one_cannot_grow_in_bf16_but_it_can_shrink():
-    """Each update is the rate, 0.003. Half of the gap above 1 is 2^−8 = 0.0039, below 1 it is 2^−9 = 0.00195."""
+    """Each update is the rate, 0.003: half of the gap above 1 is 2^−8 = 0.0039, below 1 it is 0.00195."""
     recipe = Recipe("bf16", "bf16", "bf16")
     up, down = ones(recipe), ones(recipe)
     for _ in range(20):
@@ -65,7 +65,7 @@ def test_rounded_by_chance_it_grows_as_it_should():
 
 
 def test_squares_of_small_gradients_vanish_in_fp16_and_the_step_explodes():
-    """g = 10⁻⁴: (1 − β₂) g² = 5·10⁻¹⁰ is 0 in fp16, so the update is rate · mean / ε = 0.003 · 10⁻⁴ / 10⁻⁸ = 30."""
+    """g = 10⁻⁴: (1 − β₂) g² = 5·10⁻¹⁰ is 0 in fp16, so the update is 0.003 · 10⁻⁴ / ε = 30, ε = 10⁻⁸."""
     kept = ones(Recipe("fp16", "fp16", "fp16"))
     lab.adam_step(kept, [torch.full((1000,), 1e-4)], 0.003)
     assert float(kept.weights[0][0]) == pytest.approx(1 - 30, rel=0.01)

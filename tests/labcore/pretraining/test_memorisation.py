@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from labcore.architecture.build_train_corpus import world
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining import memorisation as lab
 from labcore.pretraining.memorisation import MemoryConfig, StudyConfig
 from labcore.pretraining.small_world import floor_nats, passages, row
 from labcore.text.world import split_of
-from labcore.architecture.build_train_corpus import world
 
 QUICK = MemoryConfig(steps=2, look_every=1)
 

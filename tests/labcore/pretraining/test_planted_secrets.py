@@ -39,7 +39,7 @@ def test_every_pin_has_the_probability_of_its_sentence(language):
 
 
 def test_exposure_by_hand():
-    """Rank 1: log2 10,000 = 13.29 bits; rank 5: 13.29 − 2.32; the last rank: 0. A blind rank averages 1.44."""
+    """Rank 1: log2 10,000 = 13.29 bits; rank 5: 13.29 − 2.32; the last: 0. A blind rank averages 1.44."""
     assert lab.exposure_bits(1) == pytest.approx(13.288, abs=1e-3)
     assert lab.exposure_bits(5) == pytest.approx(13.288 - 2.322, abs=1e-3)
     assert lab.exposure_bits(POSSIBLE) == 0

@@ -46,7 +46,7 @@ def test_a_large_batch_changes_nothing_where_range_suffices():
 
 
 def test_fp16_needs_a_scale_in_a_large_batch_and_finds_it():
-    """Without one many gradients are 0 from the first step; the adaptive scale starts at 2^20 and loses hardly any."""
+    """Without one many gradients are 0 from the first step; starting at 2^20 hardly any are."""
     without, adaptive = (
         quick(name, 4, shrink=lab.SMALL) for name in ("fp16_master", "fp16_dynamic")
     )

@@ -25,7 +25,7 @@ def test_the_sums_are_those_that_pytorch_stores(start, addend):
 
 
 def test_a_thousand_thousandths_leave_bf16_at_one():
-    """Next to 1 the gap is 1/128; 0.001 is less than half of it. In fp16 it is 1/1024, and 0.001 one of them."""
+    """Next to 1 the gap is 1/128: 0.001 is less than half of it. In fp16 it is 1/1024, nearly 0.001."""
     result = lab.run(AdditionConfig())
     assert result.exact[-1] == pytest.approx(2.0)
     assert result.nearest["bf16"][-1] == 1.0
