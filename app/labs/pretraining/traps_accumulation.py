@@ -69,7 +69,7 @@ def show(
     if arm is None:
         page.caption("press_run")
         return
-    page.caption("job.recorded")
+    page.caption("accumulation.recorded", seeds=len(recording.result.seeds))
     looks = charts.recorded_looks(recording.result, arm)
     steps = int(recording.result.steps[-1])
     pictures(page, looks, taught, steps, recording.result.floor_nats, recording.provenance)

@@ -98,7 +98,7 @@ def show(
         "losses",
     )
     if view is not None and view.result is not None:
-        outcome(page, study, view.result, guess)
+        outcome(page, study, config, view.result, guess)
     what = WATCHED[compared]
     page.figure(charts.vanishing(study, arms, what, course, page.text), recording.provenance, what)
     st.markdown(f"**{page.text('summary')}**")
@@ -106,10 +106,14 @@ def show(
     page.caption("summary.caption")
 
 
-def outcome(page: LabPage, study: Study, result: PrecisionResult, guess: Guess | None) -> None:
-    """The learner's own run in a sentence, and the guess."""
-    fp32 = float(np.median(study.held_out_nats[study.arms.index(("fp32", 0)), :, -1]))
-    end = float(result.held_out_nats[-1])
+def outcome(
+    page: LabPage, study: Study, config: PrecisionConfig, result: PrecisionResult,
+    guess: Guess | None,
+) -> None:  # fmt: skip
+    """The learner's own run in a sentence, beside fp32 after as many steps; and the guess."""
+    course = np.median(study.held_out_nats[study.arms.index(("fp32", 0))], axis=0)
+    end, last = float(result.held_out_nats[-1]), result.look_steps[-1]
+    fp32 = float(np.interp(last, study.look_steps, course))
     if result.diverged:
         st.warning(
             page.text("outcome.broke", step=len(result.lost), scale=int(result.scale[-1])),
@@ -125,7 +129,9 @@ def outcome(page: LabPage, study: Study, result: PrecisionResult, guess: Guess |
                 skipped=result.skipped,
             )
         )  # fmt: skip
-    page.reveal(guess, verdict(end, fp32, result.diverged))
+    comparable = config.rate == PrecisionConfig().rate and last <= study.look_steps[-1]
+    if comparable:
+        page.reveal(guess, verdict(end, fp32, result.diverged))
 
 
 def verdict(end: float, fp32: float, diverged: bool) -> str:
