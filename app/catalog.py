@@ -53,6 +53,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "scaling": ("training",),
     "budget": ("dataflow", "scaling"),
     "traps": ("training",),
+    "traps": ("data", "training"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "dpo": ("training",),

@@ -39,8 +39,13 @@ from labcore.pretraining import (
 from labcore.pretraining import (
     accumulation_runs,
     emergence,
+    fault_study,
+    hyper_search,
     memorisation,
+    monitor,
+    optimiser_study,
     precision_runs,
+    resume_study,
     vocabulary,
 )
 from labcore.scaling import answers as scaling_answers

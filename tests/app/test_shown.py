@@ -76,6 +76,8 @@ def every_part_of_monitor(app):
         app = press(app.run(), "monitor.run")
         assert not app.exception
     return press(press(app, "monitor.go_on"), "monitor.run")
+
+
 def every_part_of_traps(app):
     quick = {"steps": "10", "batch_steps": "10", "memory_steps": "25", "answer_steps": "10"}
     for part in ("training", "accumulation", "memory", "emergence"):
