@@ -47,7 +47,7 @@ def rest(looks: Sequence[Look], floor: float | None, steps: int, text: Text) -> 
     series = [Series(text("series.rest"), [look.step for look in looks], nats, "validation")]
     return curve(
         series, x_title=text("axis.step"), y_title=text("axis.nats"), floor=level,
-        x_range=(0, steps), alt=text("alt.rest", nats=f"{nats[-1]:.2f}"), height=260,
+        x_range=(0, steps), y_range=(0, None), alt=text("alt.rest", nats=f"{nats[-1]:.2f}"), height=260,
     )  # fmt: skip
 
 

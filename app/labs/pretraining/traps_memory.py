@@ -94,7 +94,8 @@ def finished(page: LabPage, config: MemoryConfig, result: MemoryResult, source: 
     )  # fmt: skip
     course(page, config, result.looks, result.floor_nats, source)
     st.markdown(f"**{page.text('secrets.title')}**")
-    st.dataframe(charts.secrets_table(result, config.language, page.text), hide_index=True)
+    table = charts.secrets_table(result, config.language, page.text)
+    st.dataframe(table, hide_index=True, height="content")
     page.caption("secrets.caption")
 
 
