@@ -9,7 +9,7 @@ Axes: N looks, S secrets, A arms, W runs of an arm.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,10 +105,10 @@ class MemoryResult:
 class Corpus:
     secrets: list[Secret]
     documents: list[Story]
-    held_out: list[Story]
+    held_out: tuple[Story, ...]
     vocabulary: SmallVocabulary
 
-    def rows(self, stories: list[Story]) -> list[list[int]]:
+    def rows(self, stories: Sequence[Story]) -> list[list[int]]:
         return [self.vocabulary.narrow(row(story)) for story in stories]
 
 

@@ -10,6 +10,7 @@ V tokens of the small vocabulary.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,7 +24,10 @@ HELD_OUT_SEED = 1234  # apart from the run's seed, so that two runs are judged o
 PAD = 0  # any token will do: nothing is asked where it stands
 
 
-def passages(languages: Sequence[str], size: int, seed: int, split: str = "train") -> list[Story]:
+@lru_cache(maxsize=16)
+def passages(
+    languages: tuple[str, ...], size: int, seed: int, split: str = "train"
+) -> tuple[Story, ...]:
     """`size` different passages of one split, the languages taking turns."""
     rng = torch.Generator().manual_seed(seed)
     told: dict[str, Story] = {}
@@ -31,7 +35,7 @@ def passages(languages: Sequence[str], size: int, seed: int, split: str = "train
         story = sample_story(languages[len(told) % len(languages)], rng, "passages")
         if split_of(story.text) == split:
             told.setdefault(story.text, story)
-    return list(told.values())
+    return tuple(told.values())
 
 
 def row(story: Story) -> list[int]:
@@ -39,7 +43,8 @@ def row(story: Story) -> list[int]:
     return world("passages").story_ids(story)[1:]
 
 
-def floor_nats(stories: Iterable[Story]) -> float:
+@lru_cache(maxsize=16)
+def floor_nats(stories: tuple[Story, ...]) -> float:
     """What these passages leave to chance: the mean of −ln q per token, q their true source."""
     whole = world("passages")
     nats = [whole.sequence_nats(whole.story_ids(story))[1:] for story in stories]

@@ -5,11 +5,14 @@ import sys
 import threading
 
 import pytest
+import torch
 
 from app import catalog
 from app.chapter import source
 from app.results import _cache
 from labcore.architecture.positions_text import letters
+from labcore.pretraining import memorisation, precision_runs
+from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
 from tests.app.conftest import press
 
@@ -80,6 +83,9 @@ def every_part_of_monitor(app):
 
 def every_part_of_traps(app):
     quick = {"steps": "10", "batch_steps": "10", "memory_steps": "25", "answer_steps": "10"}
+    # Told in this thread, where calls are not noted: there are millions.
+    floor_nats(memorisation.build(memorisation.MemoryConfig(), torch.Generator()).held_out)
+    precision_runs.text()
     for part in ("training", "accumulation", "memory", "emergence"):
         app.query_params.update({"part": part, **quick})
         app = press(app.run(), "traps.run")
