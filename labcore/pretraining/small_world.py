@@ -38,9 +38,10 @@ def passages(
     return tuple(told.values())
 
 
-def row(story: Story) -> list[int]:
+@lru_cache(maxsize=2**14)
+def row(story: Story) -> tuple[int, ...]:
     """`<|en|> passage <|eos|>` in the tokens of the bundled models."""
-    return world("passages").story_ids(story)[1:]
+    return tuple(world("passages").story_ids(story)[1:])
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ import torch
 from app import catalog
 from app.chapter import source
 from app.results import _cache
+from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
@@ -86,6 +87,9 @@ def every_part_of_traps(app):
     # Told in this thread, where calls are not noted: there are millions.
     floor_nats(memorisation.build(memorisation.MemoryConfig(), torch.Generator()).held_out)
     precision_runs.text()
+    held_out_of("decoder", ("en", "zh"))
+    app.query_params["part"] = "numbers"
+    app = app.run()
     for part in ("training", "accumulation", "memory", "emergence"):
         app.query_params.update({"part": part, **quick})
         app = press(app.run(), "traps.run")
@@ -140,6 +144,7 @@ PREPARE = {
 QUICK = {
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"steps": "40"},
+    "traps": {"part": "emergence"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
