@@ -30,14 +30,8 @@ from labcore.architecture import (
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import (
-    clinic_study,
-    fault_study,
-    hyper_search,
-    monitor,
-    optimiser_study,
-    resume_study,
-from labcore.pretraining import (
     accumulation_runs,
+    clinic_study,
     emergence,
     fault_study,
     hyper_search,
