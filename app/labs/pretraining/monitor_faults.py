@@ -109,7 +109,10 @@ def say_findings(page: LabPage, log: RunLog) -> None:
 
 
 def told(page: LabPage, words: Words, finding: Finding) -> str:
-    facts = {name: f"{value:.3g}" for name, value in finding.facts.items()}
+    facts = {
+        name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        for name, value in finding.facts.items()
+    }
     return page.text(
         "finding", fault=words(f"fault.{finding.fault}"), strength=f"{finding.strength:.2f}",
         evidence=words(f"evidence.{finding.fault}.{finding.evidence}", **facts),
