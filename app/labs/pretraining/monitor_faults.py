@@ -3,17 +3,17 @@
 import streamlit as st
 
 from app.charts.monitor import Band
-from app.i18n import Words
 from app.job import JobView
 from app.labs.pretraining import monitor_run as run
 from app.labs.pretraining import monitor_session as session
+from app.labs.pretraining.findings import draw_findings
 from app.page import LabPage
 from app.provenance import COMPUTED, MEASURED
 from labcore.pretraining import mystery as lab
 from labcore.pretraining.fault_study import FaultStudy
 from labcore.pretraining.monitor import MonitorResult
 from labcore.pretraining.mystery import MysteryConfig
-from labcore.training.diagnosis import CALLED, Finding, diagnose
+from labcore.training.diagnosis import diagnose
 from labcore.training.faults import FAULTS
 from labcore.training.signals import RunLog
 
@@ -97,27 +97,11 @@ def so_far(page: LabPage, view: JobView, band: Band) -> None:
 
 def say_findings(page: LabPage, log: RunLog) -> None:
     """What the rules say of these signals, which is all that they know."""
-    words = Words(page.text.language, "diagnosis")
-    with st.container(border=True, key="monitor-findings"):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.markdown(f"**{page.text('findings')}**", width="content")
-            page.badge(COMPUTED)
-        for number, finding in enumerate(diagnose(log)):
-            if number == 0 or finding.strength >= CALLED:
-                st.markdown(told(page, words, finding))
-        st.caption(page.text("findings.about"))
-
-
-def told(page: LabPage, words: Words, finding: Finding) -> str:
-    facts = {
-        name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-        for name, value in finding.facts.items()
-    }
-    return page.text(
-        "finding", fault=words(f"fault.{finding.fault}"), strength=f"{finding.strength:.2f}",
-        evidence=words(f"evidence.{finding.fault}.{finding.evidence}", **facts),
-        advice=words(f"advice.{finding.fault}"),
-    )  # fmt: skip
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="monitor-findings"):
+        st.markdown(f"**{page.text('findings')}**", width="content")
+        page.badge(COMPUTED)
+    draw_findings(page.text, diagnose(log))
+    st.caption(page.text("findings.about"))
 
 
 def offer_notebook(page: LabPage, config: MysteryConfig) -> None:

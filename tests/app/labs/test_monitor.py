@@ -118,15 +118,14 @@ def test_a_mystery_is_solved_only_after_a_guess(open_lab, small, language):
     app = checked(open_lab("monitor", language, part="faults", number="5"))
     assert charts_on(app) == 0
     app = checked(press(app, "monitor.run"))
-    words, rules = Words(language, "monitor"), Words(language, "diagnosis")
+    words = Words(language, "monitor")
     assert charts_on(app) == 8
     assert words("findings") not in said(app)
     assert not [*app.success, *app.info]
     app.radio(key=f"monitor.predict.fault.widget@{language}").set_value(blind(5)).run()
     app = checked(press(app, "monitor.predict.fault.lock"))
-    assert app.success
+    assert any(words("predict.fault.why") in box.value for box in app.success)
     assert words("findings") in said(app)
-    assert rules("advice.healthy")[:3]
     app.number_input(key=f"monitor.number@{language}").set_value(6)
     app = checked(app.run())
     assert words("findings") not in said(app)
