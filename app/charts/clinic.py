@@ -24,9 +24,9 @@ def losses(
     log: RunLog, twin: RunLog | None, text: Text, alt: str, marks: Sequence[tuple[float, str]] = ()
 ) -> Figure:
     """Training and held-out loss; the twin's in green, once it may be seen."""
-    series = _both(log, text, "train", "validation", "patient")
-    if twin is not None:
-        series += _both(twin, text, "chosen", "chosen", "twin")
+    # The twin first: where both agree, the patient lies on top.
+    series = [] if twin is None else _both(twin, text, "chosen", "chosen", "twin")
+    series += _both(log, text, "train", "validation", "patient")
     if log.uniform_nats is not None:
         steps = [int(log.step.min()), int(log.step.max())]
         series.append(
@@ -66,9 +66,8 @@ def available(log: RunLog) -> list[str]:
 
 def signal(log: RunLog, twin: RunLog | None, name: str, text: Text) -> Figure:
     """One signal beyond the loss, of both runs."""
-    series = _lines(log, name, text, "patient")
-    if twin is not None:
-        series += _lines(twin, name, text, "twin")
+    series = [] if twin is None else _lines(twin, name, text, "twin")
+    series += _lines(log, name, text, "patient")
     values = getattr(log, name)
     middle = float(np.median(values[np.isfinite(values)])) if np.isfinite(values).any() else np.nan
     return curve(
@@ -126,6 +125,7 @@ def confusion(
         "high": "1",
         "hint": text("confusion.hint"),
         "from_left": True,
+        "narrow": True,
     }
     frame = pd.DataFrame(counts, columns=columns)
     frame.insert(0, text("confusion.corner"), rows)

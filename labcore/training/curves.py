@@ -11,6 +11,7 @@ SIGMA_OF_MEDIAN = 1.4826  # a normal deviation over the median of its absolute v
 LEAST_FOR_LEVEL = 5
 HEIGHTS = 3.0  # median deviations from the level, beyond which a value counts no more
 NEARLY = 0.9
+ROUNDED = 1e-4  # of a level: what rounding in a log may hide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +97,14 @@ def rise(curve: Curve) -> tuple[float, int]:
 
 
 def trend(curve: Curve) -> float:
-    """The fall from the first third to the last, in standard errors: below 3 there may be none."""
+    """The fall from the first third to the last, in standard errors: below 3 there may be none.
+
+    A log that was rounded may show no noise; below a ten-thousandth of the level nothing is a slope.
+    """
     third = max(1, len(curve) // 3)
     fall = curve.value[:third].mean() - curve.value[-third:].mean()
-    return float(fall / max(curve.noise * np.sqrt(2 / third), 1e-12))
+    noise = max(curve.noise, ROUNDED * abs(float(np.median(curve.value))), 1e-12)
+    return float(fall / (noise * np.sqrt(2 / third)))
 
 
 def period(curve: Curve) -> tuple[int, float]:

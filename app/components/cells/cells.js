@@ -66,7 +66,7 @@ function createTable(root) {
 
   state.show = (data) => {
     state.data = data;
-    const table = make("table");
+    const table = make("table", data.narrow ? "narrow" : "");
     table.setAttribute("role", "grid");
     table.setAttribute("aria-label", data.alt);
     const heads = make("tr");

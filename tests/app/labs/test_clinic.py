@@ -1,7 +1,9 @@
 """The curve clinic's pages: patients before and after a guess, logs from outside, the table."""
 
 import json
+from itertools import islice
 
+import numpy as np
 import pytest
 
 from app import results
@@ -9,7 +11,8 @@ from app.charts import clinic as charts
 from app.i18n import Words
 from app.labs.pretraining import clinic_own, clinic_table
 from app.labs.pretraining.findings import evidence, number
-from labcore.pretraining.clinic import CASES, PairConfig, moments
+from labcore.pretraining import monitor
+from labcore.pretraining.clinic import CASES, RECIPES, PairConfig, make, moments
 from labcore.pretraining.clinic_study import (
     LEVELS,
     Judged,
@@ -18,6 +21,7 @@ from labcore.pretraining.clinic_study import (
     blinded,
     of_pairs,
 )
+from labcore.pretraining.monitor import MonitorConfig
 from labcore.training.diagnosis import diagnose
 from labcore.training.log_files import log_of, read_table
 from labcore.training.log_writing import as_csv
@@ -201,6 +205,17 @@ def test_the_table_holds_every_fault_with_three_seeds_none_of_which_was_tuned_on
     assert [clinic_table.name_of(run) for run in of_pairs(study)] == [
         clinic_table.name_of(run) for run in table.runs if run.log is None
     ]
+
+
+def test_recorded_runs_begin_as_runs_of_today_do(table, study):
+    """One of the clinic, and one that the monitor made; other machines round differently."""
+    seed = study.seeds[1]
+    begun = [step.loss_nats for step in islice(make(RECIPES["few"], study.steps, seed), 5)]
+    np.testing.assert_allclose(begun, study.runs["few"][1].loss_nats[:5], rtol=1e-3)
+    watched = next(run for run in table.runs if (run.truth, run.seed) == ("bad_init", 2))
+    events = islice(monitor.monitor(MonitorConfig(fault="bad_init", seed=2)), 4)
+    begun = [event.step.loss_nats for event in events]
+    np.testing.assert_allclose(begun, watched.log.loss_nats[:4], rtol=1e-3)
 
 
 def test_what_the_table_shows(table):

@@ -166,6 +166,14 @@ def test_a_preference_loss_that_stays_at_ln_2_is_recognised():
     assert first(log) == ("stuck", "at_ln_2")
 
 
+def test_a_rounded_log_without_noise_is_as_stuck_as_any():
+    """Differences of 1, 1 and -2 ten-thousandths: their median leaves no noise to hold a slope against."""
+    log = healthy(loss_nats=0.6931 + (STEPS % 3) * 1e-4, uniform_nats=None, floor_nats=None)
+    assert first(log) == ("stuck", "at_ln_2")
+    flat = healthy(loss_nats=np.full(len(STEPS), 0.6931), uniform_nats=None, floor_nats=None)
+    assert first(flat) == ("stuck", "at_ln_2")
+
+
 def test_what_has_an_innocent_explanation_is_no_diagnosis():
     """A fine-tuning that falls by three per cent, the answers of a task, and GRPO, whose loss begins at 0."""
     loose = {"floor_nats": None, "uniform_nats": None, "update_ratio": np.full(len(STEPS), np.nan)}
