@@ -53,6 +53,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "traps": ("data", "training"),
     "scaling": ("training",),
     "budget": ("dataflow", "scaling"),
+    "masked": ("families", "data"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "dpo": ("training",),
@@ -67,6 +68,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         2, "pretraining", "school",
         "data",
+        "masked",
         "monitor",
         "clinic",
         "traps",

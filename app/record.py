@@ -35,6 +35,8 @@ from labcore.pretraining import (
     emergence,
     fault_study,
     hyper_search,
+    masked_study,
+    masked_train,
     memorisation,
     monitor,
     optimiser_study,
@@ -105,6 +107,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("traps", "emergence", lambda: emergence.run(emergence.EmergenceConfig()), 0),
     Entry("traps", "sizes", lambda: emergence.sizes(emergence.SizesConfig()), 0),
+    Entry("masked", "default", lambda: masked_train.run(masked_train.MaskedConfig()), 0),
+    Entry("masked", "study", lambda: masked_study.run(masked_study.StudyConfig()), 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
     *(

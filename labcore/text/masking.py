@@ -13,6 +13,10 @@ from labcore.errors import LabInputError
 
 IGNORE = -100  # a position that asks nothing: `ignore_index` of torch's cross entropy
 
+# What becomes of a token: not chosen, behind the mask, replaced by a random one, chosen but left alone.
+FATES = ("shown", "hidden", "swapped", "kept")
+SHOWN, HIDDEN, SWAPPED, KEPT = range(len(FATES))
+
 
 @dataclass(frozen=True, slots=True)
 class MaskingConfig:
@@ -74,19 +78,40 @@ def mask_tokens(
     round(rate · n) are chosen, at least one.  Targets hold the true token where chosen, IGNORE elsewhere.
     """
     config = config or MaskingConfig()
-    chosen = _choose(maskable, config.rate, generator)
-    fate = torch.rand(tokens.shape, generator=generator)
-    random = torch.randint(vocab_size, tokens.shape, generator=generator)
-    hidden = chosen & (fate < config.mask_share)
-    replaced = chosen & ~hidden & (fate < config.mask_share + config.random_share)
-    inputs = tokens.masked_fill(hidden, mask_id).where(~replaced, random)
+    chosen = choose_tokens(maskable, config.rate, generator)
+    inputs, _ = disguise(tokens, chosen, mask_id, vocab_size, generator, config)
     return inputs, tokens.where(chosen, IGNORE)
 
 
-def _choose(maskable: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+def choose_tokens(maskable: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     """Of each row's maskable positions, those with the smallest random keys.  (B, T) bool"""
     keys = torch.rand(maskable.shape, generator=generator).masked_fill(~maskable, torch.inf)
     ranks = keys.argsort(dim=1).argsort(dim=1)
+    return (ranks < wanted(maskable, rate)[:, None]) & maskable
+
+
+def wanted(maskable: Tensor, rate: float) -> Tensor:
+    """How many tokens each row is to give: round(rate · n), at least one if there is one.  (B,)"""
     available = maskable.sum(dim=1)
-    wanted = (available * rate).round().clamp(min=1).minimum(available)
-    return (ranks < wanted[:, None]) & maskable
+    return (available * rate).round().clamp(min=1).minimum(available)
+
+
+def disguise(
+    tokens: Tensor,
+    chosen: Tensor,
+    mask_id: int,
+    vocab_size: int,
+    generator: torch.Generator,
+    config: MaskingConfig,
+) -> tuple[Tensor, Tensor]:
+    """Hide, swap or keep each chosen token.  -> inputs (B, T), fates (B, T), indices into FATES
+
+    subtle: a swapped token is drawn from the whole vocabulary, so once in V times it is the true one.
+    """
+    fate = torch.rand(tokens.shape, generator=generator)
+    random = torch.randint(vocab_size, tokens.shape, generator=generator)
+    hidden = chosen & (fate < config.mask_share)
+    swapped = chosen & ~hidden & (fate < config.mask_share + config.random_share)
+    inputs = tokens.masked_fill(hidden, mask_id).where(~swapped, random)
+    kept = chosen & ~hidden & ~swapped
+    return inputs, hidden * HIDDEN + swapped * SWAPPED + kept * KEPT

@@ -125,6 +125,14 @@ def every_part_of_budget(app):
     return press(app.run(), "budget.run")
 
 
+def every_part_of_masked(app):
+    for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, {"part": "train"}):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+    return press(app, "masked.run")
+
+
 PREPARE = {
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
@@ -132,6 +140,7 @@ PREPARE = {
     "positions": every_part_of_positions,
     "traps": every_part_of_traps,
     "training": lambda app: press(app, "training.run"),
+    "masked": every_part_of_masked,
     "by_hand": every_part_of_by_hand,
     "families": every_part_of_families,
     "induction": lambda app: press(app, "induction.run"),
@@ -146,6 +155,7 @@ QUICK = {
     "clinic": {"steps": "40"},
     "traps": {"part": "emergence"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
+    "masked": {"steps": "50", "text": "A black duck was hungry."},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},

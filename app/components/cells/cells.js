@@ -12,6 +12,14 @@ function make(tag, className, text) {
   return node;
 }
 
+function kind([label, colour]) {
+  const entry = make("span", "kind quiet");
+  const swatch = make("i");
+  swatch.style.background = colour;
+  entry.append(swatch, label);
+  return entry;
+}
+
 function createTable(root) {
   const scroller = make("div", "scroller");
   const readout = make("div", "readout");
@@ -42,9 +50,11 @@ function createTable(root) {
     state.report({ row, column });
   }
 
-  function cell({ word, share, answer }, row, column) {
-    const node = make("td", `${share >= DEEP ? "deep" : ""} ${answer ? "answer" : ""}`, word);
+  function cell({ word, share, answer, tone }, row, column) {
+    const kinds = { deep: share >= DEEP, answer, toned: tone };
+    const node = make("td", Object.keys(kinds).filter((name) => kinds[name]).join(" "), word);
     node.style.setProperty("--share", share);
+    if (tone) node.style.setProperty("--accent", tone); // a colour of its own: a kind, not an amount
     node.setAttribute("role", "gridcell");
     node.setAttribute("aria-selected", "false");
     node.title = word;
@@ -65,9 +75,14 @@ function createTable(root) {
   });
 
   state.show = (data) => {
+    // A text is read from `data.first` on, and stays where the reader has moved it while a word changes.
+    const text = data.first !== undefined;
+    const same = state.data && state.data.columns.length === data.columns.length;
+    const left = scroller.scrollLeft;
     state.data = data;
     const table = make("table", data.narrow ? "narrow" : "");
     table.setAttribute("role", "grid");
+    table.classList.toggle("text", text);
     table.setAttribute("aria-label", data.alt);
     const heads = make("tr");
     heads.append(make("th", "quiet", data.corner), ...data.columns.map((label) => make("th", "", label)));
@@ -84,11 +99,14 @@ function createTable(root) {
     );
     table.append(head, body);
     scroller.replaceChildren(table);
-    if (!data.from_left) scroller.scrollLeft = scroller.scrollWidth; // the last position is the one that answers
-    state.at = [data.rows.length - 1, data.columns.length - 1];
+    const first = text && state.cells[0][data.first];
+    if (text) scroller.scrollLeft = same ? left : first.offsetLeft - 2 * first.offsetWidth - heads.firstChild.offsetWidth;
+    else if (!data.from_left) scroller.scrollLeft = scroller.scrollWidth; // the last position is the one that answers
+    state.at = text ? [0, data.first] : [data.rows.length - 1, data.columns.length - 1];
     state.cells[state.at[0]][state.at[1]].tabIndex = 0;
     readout.replaceChildren(make("span", "quiet", data.hint));
-    key.replaceChildren(make("span", "quiet", data.value_title), make("span", "", "0"), make("i"), make("span", "", data.high));
+    if (data.legend) key.replaceChildren(...data.legend.map(kind));
+    else key.replaceChildren(make("span", "quiet", data.value_title), make("span", "", "0"), make("i"), make("span", "", data.high));
   };
   return state;
 }
