@@ -11,6 +11,7 @@ from app.charts import heads as charts
 from app.charts.payload import unpack
 from app.i18n import LANGUAGES, Words
 from app.labs.transformer import heads_ablate, heads_ranking, heads_variants
+from labcore import zoo
 from labcore.architecture import head_ablation
 from labcore.architecture.head_ablation import AblationConfig
 from labcore.architecture.head_ranking import RankingResult
@@ -147,6 +148,8 @@ def test_a_switch_that_is_no_head_is_left_out_and_told(open_lab, off, count):
 )
 @pytest.mark.parametrize("language", ["en"])
 def test_any_model_text_and_link_is_drawn(open_lab, knobs, told, language):
+    if knobs.get("model") in zoo.real_names():
+        zoo.load(knobs["model"])  # a machine that never held it would be asked to fetch it first
     app = checked(open_lab("heads", language, **knobs))
     assert told in said(app)
     assert not any("<script>" in element.value for element in [*app.markdown, *app.caption])
