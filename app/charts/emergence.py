@@ -55,10 +55,13 @@ def chances(looks: Sequence[Look], length: int, problems: int, steps: int, text:
     series = [
         Series(text("series.chance_of_answer", length=length), at, chance, "changed"),
         Series(text("series.whole", length=length), at, whole, "rejected", points=True),
-    ]
+        # A line of its own: ECharts draws no level on a logarithmic axis.
+        Series(text("series.resolution", problems=problems), (0, steps), (1 / problems,) * 2,
+               "expected", dashed=True),
+    ]  # fmt: skip
     return curve(
         series, x_title=text("axis.step"), y_title=text("axis.share_log"), log_y=True,
-        floor=(1 / problems, text("series.resolution", problems=problems)), x_range=(0, steps),
+        x_range=(0, steps),
         alt=text("alt.chances", first=f"{chance[0]:.1g}", last=f"{chance[-1]:.2f}"),
     )  # fmt: skip
 

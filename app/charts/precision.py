@@ -19,8 +19,8 @@ ROLES = {
     "bf16": "bf16",
     "stochastic": "by_chance",
     "fp16": "fp16",
-    "fp16_weights": "fp16",
-    "fp16_master": "fp16",
+    "fp16_weights": "by_chance",
+    "fp16_master": "master",
     "fp16_dynamic": "master",
 }
 
@@ -99,11 +99,10 @@ def _recorded(
     if len(steps) > study.held_out_nats.shape[2]:
         values = np.array([_smooth(one) for one in values])
     spread = (values.min(axis=0), values.max(axis=0))
-    dashed = arm[0] in ("fp16_master", "fp16_weights")
-    return Series(
-        name_of(arm, text), steps, np.median(values, axis=0), ROLES[arm[0]], dashed=dashed,
-        spread=spread,
-    )  # fmt: skip
+    # In a large batch the run without a scale has the colour of what goes wrong.
+    role = "fp16" if arm[0] == "fp16_master" and arm[1] else ROLES[arm[0]]
+    name = name_of(arm, text)
+    return Series(name, steps, np.median(values, axis=0), role, spread=spread)
 
 
 def _smooth(values: np.ndarray, window: int = 5) -> np.ndarray:

@@ -19,7 +19,7 @@ HALF = 0.5  # right digits at which the guess is judged
 
 def draw(page: LabPage) -> None:
     config = knobs(page)
-    length = page.slider("length", 1, config.digits, min(8, config.digits))
+    length = page.slider("length", 1, config.digits, config.digits)
     guess = page.predict("whole", options=("half", "tenth", "none"))
     page.job(lab.emerge, config, lambda view: show(page, config, length, view, guess))
     recording = page.recording("sizes", Sizes)
@@ -89,7 +89,10 @@ def finished(
 
 
 def reveal(page: LabPage, looks: Sequence[Look], guess: Guess | None) -> None:
-    """Scored where half of the digits are first right; a run that never gets there tells nothing."""
+    """Scored where half of the digits are first right; a run that never gets there, or one with other
+    answers than the question's, tells nothing."""
+    if len(looks[0].scores.whole) != lab.DIGITS:
+        return
     for look in looks:
         if look.scores.right.mean() >= HALF:
             page.reveal(guess, band(float(look.scores.whole[-1])))
