@@ -39,6 +39,9 @@ from labcore.pretraining import (
     masked_train,
     memorisation,
     monitor,
+    objective_natural,
+    objective_units,
+    objective_world,
     optimiser_study,
     precision_runs,
     resume_study,
@@ -109,6 +112,16 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("traps", "sizes", lambda: emergence.sizes(emergence.SizesConfig()), 0),
     Entry("masked", "default", lambda: masked_train.run(masked_train.MaskedConfig()), 0),
     Entry("masked", "study", lambda: masked_study.run(masked_study.StudyConfig()), 0),
+    Entry("objectives", "world", lambda: objective_world.run(objective_world.RECORDED), 0),
+    *(
+        Entry(
+            "objectives", f"natural-{language}",
+            lambda language=language: objective_natural.run(objective_natural.recorded(language)),
+            0,
+        )
+        for language in objective_natural.VOCAB_SIZE
+    ),
+    Entry("objectives", "units", lambda: objective_units.run(objective_units.RECORDED), 0),
     Entry("positions", "length", lambda: positions_length.run(positions_length.RECORDED), 0),
     Entry("positions", "rescue", lambda: positions_rescue.run(positions_rescue.RECORDED), 0),
     *(

@@ -130,6 +130,11 @@ MEANING: dict[str, Hex] = {
     # what a run keeps in few bits, and what cures it
     "master": GREEN,
     "by_chance": PURPLE,
+    # training objectives
+    "causal": BLUE,
+    "masked": GREEN,
+    "prefix": PURPLE,
+    "span": AMBER,
     # languages
     "zh": VERMILION,
     "en": BLUE,

@@ -50,16 +50,21 @@ def attention_mask(
     window: int | None = None,
     padding_mask: Tensor | None = None,
     documents: Tensor | None = None,
+    prefix: Tensor | None = None,
 ) -> Tensor | None:
     """Who may look at whom: not ahead, not beyond the window, not at padding, not into another document.
 
     (T,), (S,), padding (B, S), documents (B, S) -> (B or 1, 1, T, S) bool, or None if everybody
-    sees everything. Where several documents share a row (T = S), `documents` numbers them.
+    sees everything. Where several documents share a row (T = S), `documents` numbers them. Tokens of a
+    `prefix` (B, S) see each other both ways, whatever is causal.
     """
     distance = (query_index[:, None] - key_index[None, :])[None, None]  # (1, 1, T, S)
     rules = []
-    if causal:
+    if causal and prefix is None:
         rules.append(distance >= 0)
+    if causal and prefix is not None:
+        both_ways = prefix[:, None, :, None] & prefix[:, None, None, :]
+        rules.append((distance >= 0) | both_ways)
     if window is not None:
         rules.append(distance.abs() < window)
     if documents is not None:

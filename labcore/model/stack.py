@@ -45,13 +45,14 @@ class Stack(nn.Module):
         context: Tensor | None = None,
         context_padding_mask: Tensor | None = None,
         documents: Tensor | None = None,
+        prefix_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | float]:
         """(B, T, D) embedded tokens -> (B, T, D) hidden states, the sum of the balance losses"""
         past = 0 if cache is None else cache.length
         index = torch.arange(past, past + x.shape[1], device=x.device)
         places = index[None] if positions is None else positions  # (B or 1, T)
         x = self.enter(x, places, probe.within("embed"))
-        view = self.view(index, places, padding_mask, cache, documents)
+        view = self.view(index, places, padding_mask, cache, documents, prefix_mask)
         context_view = self.context_view(x.shape[1], context_padding_mask, cache)
         balance = 0.0
         for number, layer in enumerate(self.layers):
@@ -81,6 +82,7 @@ class Stack(nn.Module):
         padding_mask: Tensor | None,
         cache: KVCache | None,
         documents: Tensor | None,
+        prefix_mask: Tensor | None,
     ) -> View:
         """Masks, biases and turns, worked out once for all layers."""
         real, key_places = padding_mask, places
@@ -88,8 +90,9 @@ class Stack(nn.Module):
             key_places, padding_mask = cache.read_on(places, padding_mask)
         key_index = torch.arange(key_places.shape[1], device=index.device)
         mask = attention_mask(
-            index, key_index, self.causal, self.config.sliding_window, padding_mask, documents
-        )
+            index, key_index, self.causal, self.config.sliding_window, padding_mask, documents,
+            prefix_mask,
+        )  # fmt: skip
         bias, rope = self.bias(places, key_places), self.rope(places, key_places)
         return View(mask, bias, rope, real, cache)
 

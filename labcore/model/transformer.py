@@ -103,6 +103,7 @@ class Transformer(nn.Module):
         interventions: Interventions | None = None,
         positions: Tensor | None = None,
         documents: Tensor | None = None,
+        prefix_mask: Tensor | None = None,
     ) -> Output:
         """See ARCHITECTURE.md, "The model", for each argument and the names in a trace.
 
@@ -111,6 +112,7 @@ class Transformer(nn.Module):
         `padding_mask` speaks of `tokens`; what it said of those in the cache is remembered there.
         `documents` (B, T): the number of the document that each token belongs to, where several share
         a row; no token then looks into another document. `positions` should restart with each.
+        `prefix_mask` (B, T) bool, decoders only: tokens that see each other both ways (a prefix LM).
         Raises LabInputError: an empty sequence, an id outside the vocabulary, a text longer than
         learned positions reach, a mask of another shape, a missing or superfluous context, a cache
         for an encoder, an unknown intervention.
@@ -126,6 +128,11 @@ class Transformer(nn.Module):
             raise LabInputError("documents", shape, "same_shape", expected=expected)
         if documents is not None and cache is not None:
             raise LabInputError("documents", "cache", "without_cache")
+        prefix_mask = as_mask(prefix_mask, tokens, "prefix_mask")
+        if prefix_mask is not None and self.config.kind == "encoder":
+            raise LabInputError("prefix_mask", "encoder", "decoder_only")
+        if prefix_mask is not None and cache is not None:
+            raise LabInputError("prefix_mask", "cache", "without_cache")
         memory, balance = self.read_context(context, context_padding_mask, cache, probe)
         x = self.embed(tokens, probe.within("embed"))
         if self.type_embedding is not None:
@@ -133,8 +140,9 @@ class Transformer(nn.Module):
             check_ids(types, "token_types", self.config.token_types)
             x = x + probe("embed.types", self.type_embedding(types))
         hidden, more = self.stack(
-            x, probe, padding_mask, positions, cache, memory, context_padding_mask, documents
-        )
+            x, probe, padding_mask, positions, cache, memory, context_padding_mask, documents,
+            prefix_mask,
+        )  # fmt: skip
         logits = None
         if self.head is not None:
             logits = probe("logits", self.head(hidden, self.token_embedding.weight))

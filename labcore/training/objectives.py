@@ -23,6 +23,7 @@ from labcore.text.masking import (
     next_token_targets,
 )
 from labcore.text.packing import NO_DOCUMENT, PackedRows
+from labcore.text.spans import Span, corrupt
 
 TokenIds = Sequence[int]
 
@@ -37,6 +38,7 @@ class Batch:
     documents: Tensor | None = None  # (B, T) which document of its row each token belongs to
     positions: Tensor | None = None  # (B, T) where each token stands in its document
     plain_mean: bool = False  # no guard: a batch that asks for nothing has the mean 0/0, a NaN
+    prefix: Tensor | None = None  # (B, T) bool, the tokens of a prefix LM that see each other
 
     @property
     def num_targets(self) -> int:
@@ -104,6 +106,31 @@ def translation_batch(
     return Batch(said.tokens, said.targets, said.padding_mask, *collate(sources, pad_id))
 
 
+def prefix_batch(rows: Sequence[TokenIds], prefixes: Sequence[int], pad_id: int) -> Batch:
+    """The first tokens of each row are read both ways and not asked for; the rest is, one by one.
+
+    This is a prefix LM's question (arXiv:1910.10683, figure 4); a prefix of one token is causal's.
+    """
+    batch = causal_batch(rows, pad_id)
+    place, length = torch.arange(batch.tokens.shape[1]), torch.tensor(prefixes)[:, None]
+    # subtle: the last token of the prefix is already asked for the token after it.
+    targets = batch.targets.masked_fill(place < length - 1, IGNORE)
+    return Batch(batch.tokens, targets, batch.padding_mask, prefix=place < length)
+
+
+def span_batch(
+    rows: Sequence[TokenIds],
+    spans: Sequence[Sequence[Span]],
+    sentinels: Sequence[int],
+    start_id: int,
+    pad_id: int,
+) -> Batch:
+    """T5's question to an encoder-decoder: the text with gaps is the context, the gaps are the target."""
+    pairs = [corrupt(row, hidden, sentinels) for row, hidden in zip(rows, spans, strict=True)]
+    inputs, targets = zip(*pairs, strict=True)
+    return translation_batch(inputs, [[start_id, *target] for target in targets], pad_id)
+
+
 def packed_batch(packed: PackedRows, apart: bool = True) -> Batch:
     """Next-token questions on packed rows.  `apart` keeps the documents from seeing each other.
 
@@ -148,6 +175,8 @@ def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, T
     packed = {}
     if batch.documents is not None:
         packed = {"documents": batch.documents, "positions": batch.positions}
+    if batch.prefix is not None:
+        packed |= {"prefix_mask": batch.prefix}
     output = model(
         batch.tokens,
         padding_mask=batch.padding_mask,

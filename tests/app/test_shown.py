@@ -98,6 +98,11 @@ def every_part_of_traps(app):
     for part, more in quick.items():
         app.query_params.update({"part": part, **more})
         app = press(app.run(), "traps.run")
+def every_part_of_objectives(app):
+    app = press(app, "objectives.run")
+    for part in ("views", "natural", "bytes"):
+        app.query_params["part"] = part
+        app = app.run()
         assert not app.exception
     return app
 
@@ -141,6 +146,7 @@ def every_part_of_masked(app):
 PREPARE = {
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
+    "objectives": every_part_of_objectives,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
     "traps": every_part_of_traps,
@@ -159,6 +165,7 @@ QUICK = {
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"steps": "40"},
     "traps": {"part": "emergence"},
+    "objectives": {"steps": "60"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
     "masked": {"steps": "50", "text": "A black duck was hungry."},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
