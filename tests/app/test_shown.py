@@ -98,6 +98,10 @@ def every_part_of_traps(app):
     for part, more in quick.items():
         app.query_params.update({"part": part, **more})
         app = press(app.run(), "traps.run")
+        assert not app.exception
+    return app
+
+
 def every_part_of_objectives(app):
     app = press(app, "objectives.run")
     for part in ("views", "natural", "bytes"):
