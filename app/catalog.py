@@ -48,7 +48,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "families": ("dataflow", "attention"),
     "depth": ("dataflow",),
     "training": ("positions", "families", "depth"),
-    "objectives": ("families", "data"),
+    "objectives": ("families", "masked"),
     "monitor": ("depth", "training"),
     "clinic": ("monitor",),
     "traps": ("data", "training"),

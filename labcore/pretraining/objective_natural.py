@@ -127,10 +127,10 @@ class NaturalResult:
 
 
 def run(config: NaturalConfig) -> NaturalResult:
-    return drain(compare(config))
+    return drain(train_on_text(config))
 
 
-def compare(config: NaturalConfig) -> Generator[Progress, None, NaturalResult]:
+def train_on_text(config: NaturalConfig) -> Generator[Progress, None, NaturalResult]:
     """Train both models with every seed, then let both do the same tasks."""
     started = time.perf_counter()
     text = training_text(config.text)

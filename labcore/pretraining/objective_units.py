@@ -143,10 +143,10 @@ class UnitsResult:
 
 
 def run(config: UnitsConfig) -> UnitsResult:
-    return drain(compare(config))
+    return drain(train_vocabularies(config))
 
 
-def compare(config: UnitsConfig) -> Generator[Progress, None, UnitsResult]:
+def train_vocabularies(config: UnitsConfig) -> Generator[Progress, None, UnitsResult]:
     """Train the same model under each vocabulary; equal steps of equally many tokens."""
     started = time.perf_counter()
     texts, held_out = divided(config.pipeline)

@@ -107,10 +107,10 @@ class WorldResult:
 
 
 def run(config: WorldConfig) -> WorldResult:
-    return drain(compare(config))
+    return drain(train_objectives(config))
 
 
-def compare(config: WorldConfig) -> Generator[Progress, None, WorldResult]:
+def train_objectives(config: WorldConfig) -> Generator[Progress, None, WorldResult]:
     """Train every objective with every seed; look at each model every twenty steps."""
     started = time.perf_counter()
     plan = [(seed, number) for seed in config.seeds for number in range(len(config.objectives))]

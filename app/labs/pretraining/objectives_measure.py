@@ -25,7 +25,7 @@ def draw(page: LabPage) -> None:
     st.markdown(page.text("measure.about", examples=examples))
     config = knobs(page)
     guess = page.predict("ceiling", options=("quarter", "half", "all"))
-    page.job(lab.compare, config, lambda view: picture(page, config, view, guess))
+    page.job(lab.train_objectives, config, lambda view: picture(page, config, view, guess))
     offer_notebook(page, config)
 
 

@@ -25,7 +25,7 @@ def draw(page: LabPage) -> None:
     name, text = corpus(page)
     config = knobs(page, text)
     guess = page.predict("gaps", options=("left", "both", "rescored"))
-    page.job(lab.compare, config, lambda view: picture(page, name, view, guess))
+    page.job(lab.train_on_text, config, lambda view: picture(page, name, view, guess))
     offer_notebook(page, config)
 
 

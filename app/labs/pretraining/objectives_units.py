@@ -22,7 +22,7 @@ def draw(page: LabPage) -> None:
     st.subheader(page.text("units.title"), anchor=False)
     config = knobs(page)
     guess = page.predict("units", options=("small", "large"))
-    page.job(lab.compare, config, lambda view: picture(page, config, view, guess))
+    page.job(lab.train_vocabularies, config, lambda view: picture(page, config, view, guess))
     offer_notebook(page, config)
 
 

@@ -95,6 +95,17 @@ def test_a_run_on_text_is_pictured_and_reads_the_learners_sentence(open_lab, mon
     assert "at least two tokens" in said(checked(area.set_value("").run()))
 
 
+def test_a_run_of_one_part_is_not_taken_for_that_of_another(open_lab, monkeypatch):
+    short = objective_world.WorldConfig((CAUSAL,), steps=1)
+    monkeypatch.setattr(objectives_measure, "knobs", lambda page: short)
+    app = press(open_lab("objectives"), "objectives.run")
+    for part in ("natural", "bytes"):
+        app.query_params["part"] = part
+        app = checked(app.run())
+        assert "recorded" in said(app)
+        assert "Finished in" not in said(app)
+
+
 def test_bands_are_said_in_words():
     assert [objectives_measure.band(s) for s in (0.2, 0.37, 0.5, 0.74, 0.9)] == [
         "quarter", "quarter", "half", "half", "all",

@@ -26,7 +26,7 @@ QUICK = NaturalConfig(SMALL, steps=4, gaps=3, texts=4)
 @pytest.fixture(scope="module")
 def ran() -> tuple[lab.NaturalResult, list[lab.Progress]]:
     events = []
-    return drain(lab.compare(QUICK), events.append), events
+    return drain(lab.train_on_text(QUICK), events.append), events
 
 
 def test_a_kept_dataset_is_read_in_rows_of_the_labs_own():

@@ -146,7 +146,7 @@ def test_who_sees_both_sides_sees_the_noun_and_not_the_answer(objective):
 
 def test_a_run_repeats_itself_and_reports_every_look():
     events = []
-    result = drain(lab.compare(QUICK), events.append)
+    result = drain(lab.train_objectives(QUICK), events.append)
     again = lab.run(WorldConfig((MASKED,), steps=20))
     np.testing.assert_array_equal(result.own_nats[:, 1], again.own_nats[:, 0])
     assert [event.step for event in events] == [0, 20, 0, 20]
