@@ -140,7 +140,8 @@ def every_part_of_budget(app):
 
 
 def every_part_of_masked(app):
-    for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, {"part": "train"}):
+    train = {"part": "train", "steps": "50"}
+    for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, train):
         app.query_params.update(more)
         app = app.run()
         assert not app.exception
@@ -171,7 +172,7 @@ QUICK = {
     "traps": {"part": "emergence"},
     "objectives": {"steps": "60"},
     "data": {"kilobytes": "20", "seed": "7", "vocab_size": "512"},
-    "masked": {"steps": "50", "text": "A black duck was hungry."},
+    "masked": {"text": "A black duck was hungry."},
     "training": {"steps": "50", "hidden_size": "16", "batch_size": "4"},
     "by_hand": {"num_layers": "1", "length": "8", "steps": "50"},
     "families": {"passages": "20"},
