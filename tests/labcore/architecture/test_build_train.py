@@ -190,10 +190,14 @@ def test_a_leak_shows_as_a_loss_below_the_floor():
 
 
 def test_a_rate_far_too_high_is_reported_as_diverged():
-    """At rate 1 without decay the run ends worse than a guess that knows nothing, and says so."""
+    """At rate 1 without decay the run ends worse than a guess that knows nothing, and says so.
+
+    Without a norm it ends thousands of times worse, whatever the seed; with one the end of so wild a run
+    hangs on the last digit of a sum.
+    """
     config = BuildTrainConfig(
         **TINY | {"steps": 60, "snapshot_every": 60}, learning_rate=1.0, schedule="constant",
-        norm="rmsnorm",
+        norm="none",
     )  # fmt: skip
     result = run(config)
     assert result.validation_nats[-1] > result.uniform_nats
