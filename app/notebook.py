@@ -1,6 +1,8 @@
 """The experiment on the screen as a Jupyter notebook that repeats it with `labcore` alone."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 import nbformat
 from nbformat import v4
@@ -15,6 +17,15 @@ sys.path.insert(0, str(root))
 import torch
 
 torch.set_num_threads(1)"""
+
+
+def changed_fields(config: Any, leave_out: Sequence[str] = ()) -> list[str]:
+    """`name=value` for each field of a config that is not at its default, as a cell spells it."""
+    return [
+        f"{field.name}={getattr(config, field.name)!r}"
+        for field in fields(config)
+        if field.name not in leave_out and getattr(config, field.name) != field.default
+    ]
 
 
 def build(title: str, introduction: str, link: str, code: Sequence[str]) -> str:

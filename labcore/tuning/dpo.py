@@ -19,6 +19,7 @@ from torch import Tensor
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
+from labcore.training.optimiser import clip_gradients
 from labcore.tuning import preference_losses as losses
 from labcore.tuning import sums
 from labcore.tuning.base_policy import answer, load_policy
@@ -37,12 +38,13 @@ LIMITS = {
     "beta": (0.01, 10.0), "learning_rate": (1e-5, 1e-2), "steps": (10, 600), "flips": (0.0, 0.5),
 }  # fmt: skip
 BATCH_PAIRS = 64
-POOL = 2000  # sums asked for pairs, once, or once per refreshment with a tenth of it
+POOL = 2000  # sums asked for pairs, once, or a quarter of them at each refreshment
 REFRESH_STEPS = 10  # between two fresh collections
 LOOK_STEPS = 10
 HELD_OUT_PAIRS, JUDGED_SUMS = 256, 300
 SIMPO_GAP = 0.5  # γ
 SAMPLES = 8
+CLIP_NORM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,13 @@ def align(config: DPOConfig) -> Generator[Look, None, DPOResult]:
     yield looks[0]
     for step in range(1, config.steps + 1):
         if pool is None or (config.source == "fresh" and step % REFRESH_STEPS == 1):
-            pool = collect(config, policy, generator, first=pool is None)
+            pool = collect(config, policy, generator)
             seen += len(pool)
         batch = pool[torch.randint(len(pool), (BATCH_PAIRS,), generator=generator)]
         loss = pair_loss(config, policy, reference, batch)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+        clip_gradients(policy, CLIP_NORM)
         optimiser.step()
         recent.append(loss.item())
         if step % LOOK_STEPS == 0 or step == config.steps:
@@ -130,9 +132,7 @@ def align(config: DPOConfig) -> Generator[Look, None, DPOResult]:
     return DPOResult(looks, seen, prompts, before, after, time.perf_counter() - started)
 
 
-def collect(
-    config: DPOConfig, policy: Transformer, generator: torch.Generator, first: bool
-) -> AnswerPairs:
+def collect(config: DPOConfig, policy: Transformer, generator: torch.Generator) -> AnswerPairs:
     """Pairs to train on; `fresh` ones are few, as they are soon stale."""
     if config.source == "near":
         pairs = near_pairs(POOL, generator)

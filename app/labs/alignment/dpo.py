@@ -1,12 +1,12 @@
 """Direct preference optimisation: a run on the learner's terms, other methods beside it, the losses alone."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import streamlit as st
 
 from app.charts import dpo as charts
 from app.job import JobView
+from app.notebook import changed_fields
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import ANALYTIC, MEASURED, Provenance
@@ -153,14 +153,9 @@ def shape(page: LabPage) -> None:
 
 
 def notebook(config: DPOConfig) -> Sequence[str]:
-    changed = [
-        f"{field.name}={getattr(config, field.name)!r}"
-        for field in fields(config)
-        if getattr(config, field.name) != field.default
-    ]
     return (
         "from labcore.tuning import dpo as lab\n\n"
-        f"result = lab.run(lab.DPOConfig({', '.join(changed)}))",
+        f"result = lab.run(lab.DPOConfig({', '.join(changed_fields(config))}))",
         "for look in result.looks:\n"
         '    print(f"step {look.step:3}: right answers {look.chosen_change:+.2f} nats, "\n'
         '          f"wrong ones {look.rejected_change:+.2f}, "\n'

@@ -1,11 +1,11 @@
 """The knobs that the first three parts share, the run behind them, and its command."""
 
 from collections.abc import Callable
-from dataclasses import fields
 
 import streamlit as st
 
 from app.job import JobView
+from app.notebook import changed_fields
 from app.page import LabPage
 from app.provenance import MEASURED, Provenance
 from labcore.distributed import parallel_run as lab
@@ -94,15 +94,11 @@ def commands(page: LabPage, launch: Launch, on_cluster: Launch | None = None) ->
 
 
 def notebook(config: RunConfig) -> tuple[str, ...]:
-    training = [
-        f"{field.name}={getattr(config.training, field.name)!r}"
-        for field in fields(config.training)
-        if getattr(config.training, field.name) != field.default
-    ]
+    training = ", ".join(changed_fields(config.training))
     return (
         "from labcore.distributed import parallel_run as lab\n"
         "from labcore.distributed.parallel_config import ParallelConfig\n\n"
-        f"config = lab.RunConfig(ParallelConfig({', '.join(training)}), {config.processes})\n"
+        f"config = lab.RunConfig(ParallelConfig({training}), {config.processes})\n"
         "result = lab.run(config)",
         "import pandas as pd\n\n"
         "pd.DataFrame({\n"

@@ -1,7 +1,6 @@
 """The live monitor: one run, all its signals, and what can be taken home of it."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 import streamlit as st
@@ -11,6 +10,7 @@ from app.charts.monitor import Band
 from app.job import JobView
 from app.labs.pretraining import monitor_knobs as knobs
 from app.labs.pretraining import monitor_session as session
+from app.notebook import changed_fields
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
@@ -140,11 +140,7 @@ def take_home(page: LabPage, result: MonitorResult) -> None:
 
 def notebook(config: MonitorConfig) -> Sequence[str]:
     """The same run with labcore alone."""
-    changed = [
-        f"    {field.name}={getattr(config, field.name)!r},"
-        for field in fields(config)
-        if field.name != "checkpoint" and getattr(config, field.name) != field.default
-    ]
+    changed = [f"    {field}," for field in changed_fields(config, leave_out=("checkpoint",))]
     settings = "\n".join(["config = lab.MonitorConfig(", *changed, ")"])
     return (
         f"from labcore.pretraining import monitor as lab\n{knobs.corpus_imports(config.corpus)}\n\n"

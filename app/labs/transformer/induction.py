@@ -1,13 +1,13 @@
 """Induction heads: watch the circuit form with its controls beside it, then cut it apart."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import streamlit as st
 
 from app.charts import induction as charts
 from app.job import JobView
 from app.labs.transformer import induction_surgery
+from app.notebook import changed_fields
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
@@ -165,14 +165,9 @@ def draw_knife(page: LabPage, result: InductionResult, source: Provenance) -> No
 
 def notebook(config: InductionConfig) -> Sequence[str]:
     """The same run with labcore alone."""
-    changed = [
-        f"{field.name}={getattr(config, field.name)!r}"
-        for field in fields(config)
-        if getattr(config, field.name) != field.default
-    ]
     return (
         "from labcore.architecture import induction as lab\n\n"
-        f"result = lab.run(lab.InductionConfig({', '.join(changed)}))",
+        f"result = lab.run(lab.InductionConfig({', '.join(changed_fields(config))}))",
         "for look in result.looks:\n"
         '    print(f"step {look.step:4}: {look.own.accuracy:.2f} of what can be known, "\n'
         '          f"previous-token score {look.own.previous.max():.2f}, "\n'

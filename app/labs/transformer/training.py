@@ -1,13 +1,13 @@
 """Build and train your own: the architecture's knobs, a live run, and a walk back through it."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import streamlit as st
 
 from app import catalog, model_picker
 from app.charts import training as charts
 from app.job import JobView
+from app.notebook import changed_fields
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import ANALYTIC, MEASURED, Provenance
@@ -204,11 +204,7 @@ def open_in(page: LabPage, lab_id: str, data: bytes) -> None:
 
 def notebook(config: BuildTrainConfig) -> Sequence[str]:
     """The same run with labcore alone."""
-    changed = [
-        f"    {field.name}={getattr(config, field.name)!r},"
-        for field in fields(config)
-        if getattr(config, field.name) != field.default
-    ]
+    changed = [f"    {field}," for field in changed_fields(config)]
     settings = "\n".join(["config = lab.BuildTrainConfig(", *changed, ")"])
     return (
         f"from labcore.architecture import build_train as lab\n\n{settings}\nresult = lab.run(config)",
