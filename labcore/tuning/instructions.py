@@ -1,8 +1,9 @@
 """Instructions to be tuned on: a question, perhaps a text it is about, and the answer that is wanted.
 
 The columns are Alpaca's (`instruction`, `input`, `output`; github.com/tatsu-lab/stanford_alpaca). Two small
-sets come with the lab, one in each language. A file of one's own is read whole or refused with the number of the row
-that is wrong; a data set of a hub is read as it is, and rows that ask or answer nothing are left out.
+sets come with the lab, one in each language. A file of one's own is read whole or refused with the number
+of the row that is wrong; a data set of a hub is read as it is, and rows that ask or answer nothing are left
+out.
 """
 
 import importlib
