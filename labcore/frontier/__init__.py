@@ -1,0 +1,1 @@
+"""Models among pictures, documents, tools and people who mean no good."""
