@@ -3,6 +3,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_WORKERS ?= 2
 SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
 export OMP_NUM_THREADS := 1
 
@@ -16,7 +17,7 @@ dev: $(VENV)/.run ## the same, reloading what you edit, labcore included
 
 test: $(VENV)/.test check ## install what the tests need, then run all of them
 	$(BIN)/python tests/browser/install_chromium.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(VENV)/.test ## style
 	$(BIN)/ruff check .
