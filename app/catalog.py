@@ -57,6 +57,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "masked": ("families", "data"),
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
+    "lora": ("training",),
     "dpo": ("training",),
 }
 
@@ -81,6 +82,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         3, "alignment", "tune",
+        "lora",
         "dpo",
     ),
     _chapter(

@@ -50,7 +50,15 @@ from labcore.pretraining import (
 from labcore.scaling import answers as scaling_answers
 from labcore.scaling import experts, extrapolation
 from labcore.scaling import sweep as scaling_sweep
-from labcore.tuning import dpo, dpo_study
+from labcore.tuning import (
+    dpo,
+    dpo_study,
+    lora_arithmetic,
+    lora_frontier,
+    lora_rates,
+    lora_spectrum,
+    tune,
+)
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
@@ -157,6 +165,11 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("monitor", "resume", lambda: resume_study.run(resume_study.ResumeConfig()), 0),
     Entry("monitor", "search", lambda: hyper_search.run(hyper_search.SearchConfig()), 0),
+    Entry("lora", "default", lambda: tune.run(tune.TuneConfig()), 0),
+    Entry("lora", "rates", lora_rates.study, 0),
+    Entry("lora", "frontier", lora_frontier.frontier, 0),
+    Entry("lora", "spectrum", lora_spectrum.study, 0),
+    Entry("lora", "arithmetic", lora_arithmetic.study, 0),
     Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
     Entry("dpo", "study", dpo_study.study, 0),
     *(

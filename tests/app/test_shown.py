@@ -58,6 +58,15 @@ def every_part_of_positions(app):
     return press(app, "positions.run")
 
 
+def every_part_of_lora(app):
+    app = press(app, "lora.run")
+    for part in ("mechanics", "mixing"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return app
+
+
 def every_part_of_dpo(app):
     app = press(app, "dpo.run")
     app.query_params["part"] = "shape"
@@ -163,6 +172,7 @@ PREPARE = {
     "heads": every_part_of_heads,
     "distributed": lambda app: press(app, "distributed.run"),
     "monitor": every_part_of_monitor,
+    "lora": every_part_of_lora,
     "dpo": every_part_of_dpo,
     "scaling": every_part_of_scaling,
 }
@@ -180,6 +190,7 @@ QUICK = {
     "distributed": {"steps": "3", "way": "tp", "processes": "1"},
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
+    "lora": {"steps": "25"},
     "dpo": {"steps": "20"},
     "scaling": {"budget": "5"},
 }
