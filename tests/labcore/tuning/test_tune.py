@@ -14,7 +14,7 @@ from labcore.tuning import lora_mechanics as mechanics
 from labcore.tuning import lora_spectrum as spectra
 from labcore.tuning import tale_tasks, teller, tune
 from labcore.tuning.lora_arithmetic import ArithmeticStudy, MixConfig, bundled, read_updates
-from labcore.tuning.lora_frontier import CASES, RANKS, Frontier
+from labcore.tuning.lora_frontier import BEST_RATE, CASES, RANKS, Frontier
 from labcore.tuning.lora_rates import METHOD_CASES, SCALE_CASES, RateStudy
 from labcore.tuning.methods import METHODS, Method, memory, tuned
 from labcore.tuning.peft_reading import with_adapter
@@ -228,12 +228,36 @@ def test_every_case_was_recorded_with_three_seeds():
     assert set(rates.new_nats) == set(METHOD_CASES | SCALE_CASES)
 
 
+def test_alpha_over_r_holds_larger_ranks_back_and_alpha_over_its_root_does_not():
+    """At rate 0.003 ranks 8 and 32 are level under α/r; under α/√r each rank gains on the one before,
+    and one rate is the best for all three."""
+    study = recorded("rates", RateStudy)
+    place = study.rates.tolist().index(0.003)
+    level, apart = (
+        [study.new_nats[f"{name}-{rank}"][place] for rank in (2, 8, 32)]
+        for name in ("lora", "rslora")
+    )
+    assert abs(level[1].mean() - level[2].mean()) < 0.1
+    assert apart[0].min() > apart[1].max() + 0.3
+    assert apart[1].min() > apart[2].max() + 0.3
+    assert {study.best_rate(f"rslora-{rank}") for rank in (2, 8, 32)} == {0.01}
+    assert {study.best_rate(f"lora-{rank}") for rank in (2, 32)} == {0.01, 0.03}
+
+
+def test_the_rates_of_the_frontier_are_as_good_as_the_best():
+    study = recorded("rates", RateStudy)
+    for name in METHOD_CASES:
+        ends = study.new_nats[name].mean(axis=1)
+        chosen = ends[study.rates.tolist().index(BEST_RATE[name])]
+        assert chosen <= ends.min() + 0.1
+
+
 @pytest.mark.parametrize("task", tune.NEW_TASKS)
 def test_more_rank_reaches_more_and_all_weights_most(task):
     cases = recorded("frontier", Frontier).cases[task]
     means = [cases[f"rank-{rank}"].new_nats.mean() for rank in RANKS]
     assert cases["rank-1"].new_nats.min() > cases["rank-4"].new_nats.max()
-    assert cases["rank-4"].new_nats.min() > cases["rank-16"].new_nats.max()
+    assert cases["rank-2"].new_nats.min() > cases["rank-8"].new_nats.max()
     assert cases["full"].new_nats.max() < min(means)
 
 
