@@ -27,6 +27,11 @@ MEMORY_PARTS = {
     "weights": "parameters", "gradients": "gradients", "optimizer": "optimizer",
     "activations": "activations",
 }  # fmt: skip
+# Where a name stands beside its point, for those that would stand on another one.
+PLACES = {
+    "lora": "bottom left", "dora": "bottom right", "adapter": "top left", "mlp": "top right",
+    "qv": "top right", "rank-4": "bottom left",
+}  # fmt: skip
 TASK_ROLES = {"cipher": "query", "backwards": "value"}
 
 
@@ -71,10 +76,11 @@ def frontier(study: Frontier, task: str, cost: str, gain: str, text: Words) -> F
                 roles[group], text(f"series.{group}"), "lines+" * (group == "ranks"), text)
         for group, names in groups.items() if set(names) & set(study.cases[task])
     ]  # fmt: skip
-    log = ("x",) if cost == "parameters" else ()
-    figure = plotly_figure(
-        *traces, x_title=text(f"axis.{cost}"), y_title=text(f"axis.{gain}"), log=log
-    )
+    figure = plotly_figure(*traces, x_title=text(f"axis.{cost}"), y_title=text(f"axis.{gain}"))
+    if cost == "parameters":
+        figure.update_xaxes(type="log", dtick=1)
+    if gain == "new_nats":  # where most cases lie, there is little between them
+        figure.update_yaxes(type="log", tickvals=[0.8, 1, 1.5, 2, 3, 4, 5])
     level = study.floor_nats if gain == "new_nats" else study.start_nats["forwards"]
     line = {"color": theme.MEANING["floor"], "dash": "dash", "width": 1.5}
     figure.add_hline(level, line=line)
@@ -87,7 +93,7 @@ def _points(cases, names, cost, gain, role, name, lines, text) -> go.Scatter:
     mean = y.mean(axis=1)
     return go.Scatter(
         x=[cost_of(cases[n], cost) for n in names], y=mean, name=name, mode=f"{lines}markers+text",
-        text=[text(f"case.{n}") for n in names], textposition="top center",
+        text=[text(f"case.{n}") for n in names], textposition=[PLACES.get(n, "top center") for n in names],
         marker={"size": 9, "color": theme.MEANING[role]}, textfont={"size": 11},
         line={"color": theme.MEANING[role], "width": 1},
         error_y={"array": y.max(axis=1) - mean, "arrayminus": mean - y.min(axis=1), "width": 3},
@@ -126,6 +132,7 @@ def rates(study: RateStudy, names: Sequence[str], text: Words) -> Figure:
     series = [_rate_line(study, name, text(f"case.{name}"), "", False) for name in names]
     return curve(
         series, x_title=text("axis.rate"), y_title=text("axis.new_nats"), log_x=True,
+        x_range=(float(study.rates[0]), float(study.rates[-1])),
         y_range=(0.5, HIGHEST_NATS), alt=text("alt.rates"), height=400,
     )  # fmt: skip
 
@@ -140,6 +147,7 @@ def scales(study: RateStudy, text: Words) -> Figure:
     ]
     return curve(
         series, x_title=text("axis.rate"), y_title=text("axis.new_nats"), log_x=True,
+        x_range=(float(study.rates[0]), float(study.rates[-1])),
         y_range=(0.5, HIGHEST_NATS), alt=text("alt.scales"), height=400,
     )  # fmt: skip
 
@@ -163,8 +171,8 @@ def shares(study: SpectrumStudy, matrix: str, text: Words) -> Figure:
     control = energy(study.random)[which].mean(axis=0)
     series.append(Series(text("series.random"), ranks, control, "expected", dashed=True))
     return curve(
-        series, x_title=text("axis.rank"), y_title=text("axis.energy"), y_range=(0, 1),
-        alt=text("alt.shares"), height=320,
+        series, x_title=text("axis.rank"), y_title=text("axis.energy"), x_range=(0, 64),
+        y_range=(0, 1), alt=text("alt.shares"), height=320,
     )  # fmt: skip
 
 

@@ -23,16 +23,20 @@ ROLES = dict(zip(TASKS, ("rejected", "value", "query", "key"), strict=True))
 
 def starts(result: Starts, text: Words) -> Figure:
     """Loss before any training, and the largest change of a logit, over the spread of B."""
-    return curve(
+    places = range(len(result.spreads))  # evenly spaced: 0 has no logarithm
+    figure = curve(
         [
-            Series(text("series.old"), result.spreads, result.nats, "rejected", points=True),
-            Series(text("series.change"), result.spreads, result.change, "divergence",
-                   points=True, right=True),
+            Series(text("series.old"), places, result.nats, "rejected", points=True),
+            Series(text("series.change"), places, result.change, "divergence", points=True,
+                   right=True),
         ],
         x_title=text("axis.spread"), y_title=text("axis.nats"), right_title=text("axis.change"),
         floor=(result.base_nats, text("series.base")), height=300,
         alt=text("alt.starts", zero=f"{result.nats[0]:.2f}", wide=f"{result.nats[-1]:.2f}"),
     )  # fmt: skip
+    figure.spec["xAxis"] |= {"type": "category", "data": [f"{s:g}" for s in result.spreads]}
+    figure.table.insert(1, text("axis.spread") + " σ", result.spreads)
+    return figure
 
 
 def merged_table(result: Merged, text: Words) -> pd.DataFrame:
@@ -69,10 +73,13 @@ def line(study: ArithmeticStudy, adapter: str, text: Words) -> Figure:
         )
         for place, task in enumerate(TASKS)
     ]  # fmt: skip
-    return curve(
+    figure = curve(
         series, x_title=text("axis.weight"), y_title=text("axis.nats"), y_range=(0, HIGHEST_NATS),
         floor=(study.floor_nats, text("series.floor")), alt=text("alt.line"), height=340,
     )  # fmt: skip
+    # The weights begin below zero; the axis and its title stay at the left.
+    figure.spec["yAxis"][0]["axisLine"] = {"onZero": False}
+    return figure
 
 
 def grid(study: ArithmeticStudy, told: str, text: Words) -> Figure:
@@ -89,6 +96,8 @@ def grid(study: ArithmeticStudy, told: str, text: Words) -> Figure:
         heat, x_title=text("axis.cipher_weight"), y_title=text("axis.backwards_weight"),
         colours="sequential", colour_title=text("axis.nats_short"),
     )  # fmt: skip
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(type="category")
     table = pd.DataFrame(
         [
             {

@@ -104,14 +104,21 @@ def mix(config: MixConfig) -> Mix:
     if config.own:
         parts.append((read_updates(config.own), config.own_weight))
     model = combined(teller.load_teller().requires_grad_(False), parts)
-    return Mix(tale_tasks.losses(model, PASSAGES), base_nats(), lowest(), teller.tell(model))
+    return Mix(
+        tale_tasks.losses(model, PASSAGES),
+        base_nats(),
+        lowest(),
+        teller.text_of(teller.tell(model)),
+    )
 
 
 def judge(data: bytes) -> Judged:
     model = peft_reading.with_adapter(data)
     has_updates, learnt = bool(corrections(model)), peft_reading.numbers(data)
     nats = tale_tasks.losses(model, PASSAGES)
-    return Judged(nats, base_nats(), lowest(), teller.tell(model), learnt, has_updates)
+    return Judged(
+        nats, base_nats(), lowest(), teller.text_of(teller.tell(model)), learnt, has_updates
+    )
 
 
 @lru_cache(maxsize=1)

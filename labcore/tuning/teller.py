@@ -80,12 +80,16 @@ def _id(special: str) -> int:
 
 
 @torch.no_grad()
-def tell(model: nn.Module, most_tokens: int = 30) -> str:
-    """The passage that a tuned teller finds likeliest, token by token."""
+def tell(model: nn.Module, most_tokens: int = 30) -> list[int]:
+    """The row that a tuned teller finds likeliest, token by token."""
     model.eval()
     tokens = [opening()]
     while len(tokens) <= most_tokens and tokens[-1] != ending():
         logits = model(torch.tensor([tokens])).logits[0, -1]
         tokens.append(int(logits.argmax()))
-    said = [token for token in tokens if token not in (opening(), ending())]
+    return tokens
+
+
+def text_of(row: Sequence[int]) -> str:
+    said = [token for token in row if token not in (opening(), ending())]
     return world("passages").tokenizer.decode(vocabulary().tokens[said].tolist())

@@ -67,6 +67,7 @@ class TuneResult:
     cpu_seconds: float  # of the updates alone
     adapter: bytes  # a zip in peft's format; of a full fine-tune, the whole model
     told: str  # the likeliest passage, as the tuned model tells it
+    plain: str  # the same, turned back into the old way of telling
 
 
 def run(config: TuneConfig) -> TuneResult:
@@ -76,10 +77,13 @@ def run(config: TuneConfig) -> TuneResult:
 def tune(config: TuneConfig) -> Generator[Look, None, TuneResult]:
     """Train what the method adds, and look at the new task and at the old one."""
     model, looks = yield from trained(config)
+    told = teller.tell(model)
+    plain = tale_tasks.retold(told, config.task, tale_tasks.cipher_key())
     sample = next(rows(config, torch.Generator().manual_seed(config.seed)))
     return TuneResult(
         looks.seen, tale_tasks.lowest_nats(), trained_parameters(model), memory(model, sample),
-        looks.cpu_seconds, peft_files.packed(model, config.method), teller.tell(model),
+        looks.cpu_seconds, peft_files.packed(model, config.method), teller.text_of(told),
+        teller.text_of(plain),
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ SIZES = ("1", "2", "4", "8", "16", "32", "64")
 ALPHAS = ("1", "2", "4", "8", "16", "32", "64")
 RATES = ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3")
 DEFAULT = TuneConfig()
+LOADING = """base = LlamaForCausalLM.from_pretrained("teller")
+model = PeftModel.from_pretrained(base, "adapter")"""
 FORGOTTEN_NATS = 0.5  # more than this is much
 KEPT_NATS = 0.1  # less than this is nothing
 
@@ -134,8 +136,8 @@ def forgetting(looks: Sequence[Look]) -> str:
 
 
 def draw_end(page: LabPage, config: TuneConfig, result: TuneResult, source: Provenance) -> None:
-    st.markdown(page.text("told"))
-    st.code(result.told, language=None, wrap_lines=True)
+    st.markdown(page.text("told.both_ways"))
+    st.code(f"{result.told}\n→ {result.plain}", language=None, wrap_lines=True)
     full = page.recording("frontier", Frontier).result.cases["cipher"]["full"]
     share = f"{result.parameters / full.parameters:.1%}"
     st.markdown(
@@ -167,6 +169,8 @@ def take_home(page: LabPage, config: TuneConfig, result: TuneResult) -> None:
         )  # fmt: skip
     about = {"full": "take.about.full", "adapter": "take.about.adapter"}
     page.caption(about.get(name, "take.about"))
+    if name not in about:
+        st.code(LOADING, language="python", wrap_lines=True)
 
 
 def notebook(config: TuneConfig) -> Sequence[str]:

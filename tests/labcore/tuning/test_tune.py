@@ -47,11 +47,12 @@ def test_no_held_out_passage_was_told_in_training():
 def test_a_task_is_a_bijection(task):
     """Told twice, a passage is itself again: nothing is lost, so the entropy is the same."""
     key = tale_tasks.cipher_key()
-    for row in teller.rows(teller.held_out_passages()[:50]):
-        there = tale_tasks.retold(row, task, key)
-        assert tale_tasks.retold(there, task, key) == row
-        assert (there == row) == (task == "forwards")
-        assert (there[0], there[-1]) == (teller.opening(), teller.ending())
+    rows = teller.rows(teller.held_out_passages())
+    there = [tale_tasks.retold(row, task, key) for row in rows]
+    assert [tale_tasks.retold(row, task, key) for row in there] == rows
+    assert {(row[0], row[-1]) for row in there} == {(teller.opening(), teller.ending())}
+    same = np.mean([one == other for one, other in zip(rows, there, strict=True)])
+    assert same == 1 if task == "forwards" else same < 0.05
 
 
 def test_the_cipher_swaps_forty_words_in_pairs():
