@@ -15,6 +15,7 @@ from labcore.architecture.positions_text import letters
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
+from labcore.tuning import tale_tasks
 from tests.app.conftest import press
 
 MOST_LINES = 60  # what fits on a screen and a half
@@ -59,6 +60,7 @@ def every_part_of_positions(app):
 
 
 def every_part_of_lora(app):
+    tale_tasks.training_rows("cipher")  # told in this thread, where calls are not noted
     app = press(app, "lora.run")
     for part in ("mechanics", "mixing"):
         app.query_params["part"] = part
