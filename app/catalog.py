@@ -58,6 +58,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "lora": ("training",),
+    "rlhf": ("training",),
     "dpo": ("training",),
 }
 
@@ -83,6 +84,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         3, "alignment", "tune",
         "lora",
+        "rlhf",
         "dpo",
     ),
     _chapter(

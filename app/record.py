@@ -59,6 +59,7 @@ from labcore.tuning import (
     lora_spectrum,
     tune,
 )
+from labcore.tuning import dpo, dpo_study, gradient_noise, rlhf, rlhf_config, rlhf_study
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
@@ -172,6 +173,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("lora", "arithmetic", lora_arithmetic.study, 0),
     Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
     Entry("dpo", "study", dpo_study.study, 0),
+    Entry("rlhf", "ability", rlhf_study.ability, 0),
+    Entry("rlhf", "noise", gradient_noise.study, 0),
+    Entry("rlhf", "default", lambda: rlhf.run(rlhf_config.RLHFConfig()), 0),
+    Entry("rlhf", "hacking", rlhf_study.hacking, 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

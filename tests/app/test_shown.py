@@ -75,6 +75,14 @@ def every_part_of_dpo(app):
     return app.run()
 
 
+def every_part_of_rlhf(app):
+    app = press(app, "rlhf.run")
+    app.query_params["algorithm"] = "ppo"
+    app = press(app.run(), "rlhf.run")
+    app.query_params["part"] = "estimators"
+    return app.run()
+
+
 def every_part_of_heads(app):
     for part, more in (("ranking", {"ranked": "world-copier"}), ("sharing", {})):
         app.query_params.update({"part": part, **more})
@@ -176,6 +184,7 @@ PREPARE = {
     "monitor": every_part_of_monitor,
     "lora": every_part_of_lora,
     "dpo": every_part_of_dpo,
+    "rlhf": every_part_of_rlhf,
     "scaling": every_part_of_scaling,
 }
 QUICK = {
@@ -194,6 +203,7 @@ QUICK = {
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
     "lora": {"steps": "25"},
     "dpo": {"steps": "20"},
+    "rlhf": {"steps": "5", "prompts": "8"},
     "scaling": {"budget": "5"},
 }
 
