@@ -13,8 +13,8 @@ from labcore.tuning.rlhf import run
 from labcore.tuning.rlhf_config import RLHFConfig
 from labcore.tuning.rlhf_exam import Look, pass_curve
 
-MODELS = ("shallow", "informed")
-BETAS = (0.0, 0.03, 0.1, 0.3)
+BETAS = {"shallow": (0.0, 0.03, 0.1, 0.3), "informed": (0.0, 0.1)}
+MODELS = tuple(BETAS)
 PENALTIES = ("loss-k1", "loss-k2", "loss-k3")  # beside "reward-k1", which the prices have
 PENALTY_BETA = 0.1
 
@@ -30,7 +30,7 @@ def price_case(reward: str, beta: float) -> str:
 HACKING_CASES = {
     price_case(reward, beta): RLHFConfig(reward=reward, beta=beta)
     for reward in MODELS
-    for beta in BETAS
+    for beta in BETAS[reward]
 } | {
     penalty: RLHFConfig(beta=PENALTY_BETA, kl_place="loss", estimator=penalty[-2:])
     for penalty in PENALTIES
@@ -81,7 +81,7 @@ class AbilityStudy:
 
 
 def hacking(seeds: tuple[int, ...] = (0, 1, 2)) -> HackingStudy:
-    """Two reward models, four prices; the penalty in the loss; best of n."""
+    """Two reward models at several prices; the penalty in the loss; best of n."""
     started = time.perf_counter()
     cases = {name: case(config, seeds) for name, config in HACKING_CASES.items()}
     best = {reward: best_of_n.run(best_of_n.BestConfig(reward)) for reward in MODELS}

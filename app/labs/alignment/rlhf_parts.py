@@ -10,7 +10,6 @@ from labcore.tuning import kl_estimators
 from labcore.tuning.gradient_noise import GradientNoise
 from labcore.tuning.rlhf_study import (
     BETAS,
-    MODELS,
     PENALTIES,
     PENALTY_BETA,
     AbilityStudy,
@@ -18,7 +17,7 @@ from labcore.tuning.rlhf_study import (
     price_case,
 )
 
-PRICES = {model: tuple(price_case(model, beta) for beta in BETAS) for model in MODELS}
+PRICES = {model: tuple(price_case(model, beta) for beta in betas) for model, betas in BETAS.items()}
 PLACES = (PRICES["shallow"][0], price_case("shallow", PENALTY_BETA), *PENALTIES)
 GROUPS = PRICES | {"places": PLACES}
 ABILITIES = {
