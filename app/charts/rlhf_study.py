@@ -103,7 +103,7 @@ def ends(cases: Mapping[str, Case], names: Sequence[str], text: Words) -> pd.Dat
 
     def told(values: np.ndarray, form: str) -> str:
         low, high = (format(value, form) for value in (values.min(), values.max()))
-        return f"{values.mean():{form}} ({low}–{high})"
+        return f"{values.mean():{form}} ({low} … {high})"
 
     columns = (
         ("proxy", ".2f"), ("sampled_right", ".0%"), ("divergence_nats", ".1f"),

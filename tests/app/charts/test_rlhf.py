@@ -91,7 +91,7 @@ def test_the_frontier_has_a_dot_per_seed_at_the_root_of_its_distance():
 
 def test_the_ends_give_mean_and_range():
     table = study_charts.ends({"grpo": case()}, ["grpo"], EN)
-    assert table[EN("measure.proxy")].tolist() == ["6.50 (4.00–9.00)"]
+    assert table[EN("measure.proxy")].tolist() == ["6.50 (4.00 … 9.00)"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

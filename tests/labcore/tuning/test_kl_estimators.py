@@ -35,7 +35,7 @@ def test_k1_and_k3_are_right_on_average_and_k2_is_not(config):
 
 @pytest.mark.parametrize("name", ["k1", "k2", "k3"])
 def test_the_samples_fall_around_the_expectation_as_wide_as_said(name):
-    """Means of 16 tokens: spread σ/4. Five standard errors of 2,000 such means, and a tenth for the spread."""
+    """Means of 16 tokens: spread σ/4. Five standard errors of 2,000 of them; a tenth for the spread."""
     result = kl_estimators.run(EstimatorConfig())
     found, spread = result.sampled[name], result.spreads[name] / 4
     assert found.mean() == pytest.approx(result.means[name], abs=5 * spread / 2000**0.5)
@@ -44,7 +44,7 @@ def test_the_samples_fall_around_the_expectation_as_wide_as_said(name):
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_which_divergence_each_use_descends(config):
-    """In the reward k1 gives the true gradient. In the loss k1 gives none, k2 the true one, k3 the other's."""
+    """In the reward k1 is right. In the loss k1 gives nothing, k2 is right, k3 descends the other one."""
     result = kl_estimators.run(config)
     for key in ("reward-k1", "loss-k2"):
         assert result.along[key] == pytest.approx(1)
@@ -84,7 +84,7 @@ def test_estimators_refuse_what_cannot_be(bad):
 
 
 def test_baselines_by_hand():
-    """Two groups, scores 1, 0 and 0, 0. The others' mean in the batch: 0 for the right one, 1/3 for the rest."""
+    """Scores 1, 0 and 0, 0. The others' mean in the batch: 0 for the right one, 1/3 for the rest."""
     scores = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     expected = [[1, -1 / 3], [-1 / 3, -1 / 3]]
     assert gradient_noise.baselined("batch", scores).tolist() == [

@@ -1,6 +1,7 @@
-"""Reinforcement learning: credit and losses against TRL and by hand, the course of a run, what was recorded."""
+"""Reinforcement learning: credit and losses against TRL and by hand, a run, and what was recorded."""
 
 import math
+from collections import defaultdict
 from itertools import islice
 from types import SimpleNamespace
 
@@ -40,7 +41,7 @@ def rollout_of(scores: list[float], lengths: tuple[int, ...], seed: int = 0) -> 
 def trl_loss(trainer, loss_type: str, logprobs, rollout, advantages, beta: float, clip: float):
     """`_compute_loss` of a TRL trainer, given everything that its model would have computed."""
     accelerator = SimpleNamespace(reduce=lambda x, **_: x, gather=lambda x: x, num_processes=1)
-    metrics = {"train": __import__("collections").defaultdict(list)}
+    metrics = {"train": defaultdict(list)}
     stand_in = SimpleNamespace(
         _get_per_token_logps_and_entropies=lambda *_, **__: (logprobs, torch.zeros_like(logprobs), None),
         beta=beta, epsilon_low=clip, epsilon_high=clip, loss_type=loss_type,
@@ -151,7 +152,7 @@ def test_a_critic_must_not_have_seen_the_token_it_foretells_from():
 
 
 def test_what_a_critic_explains_by_hand():
-    """Returns 0, 1, 2, 3 (variance 5/3): foretold whole 1; by their mean 0; backwards: misses ±3, ±1, 1 − 4."""
+    """Returns 0 to 3: foretold whole 1; by their mean 0; backwards: misses ±3, ±1, twice as wide, 1 − 4."""
     came, real = torch.tensor([[0.0, 1.0, 2.0, 3.0]]), torch.ones(1, 4, dtype=torch.bool)
     assert explained_share(came, came, real) == pytest.approx(1)
     assert explained_share(torch.full((1, 4), 1.5), came, real) == pytest.approx(0)
