@@ -15,7 +15,9 @@ from labcore.tuning.rlhf_exam import Look, pass_curve
 
 BETAS = {"shallow": (0.0, 0.03, 0.1, 0.3), "informed": (0.0, 0.1)}
 MODELS = tuple(BETAS)
-PENALTIES = ("loss-k1", "loss-k2", "loss-k3")  # beside "reward-k1", which the prices have
+# Beside "reward-k1", which the prices have. "plain": without GRPO's division by the group's spread, which
+# magnifies the score and not the penalty in the loss.
+PENALTIES = ("loss-k1", "loss-k2", "plain-k2", "plain-k3")
 PENALTY_BETA = 0.1
 
 
@@ -32,7 +34,12 @@ HACKING_CASES = {
     for reward in MODELS
     for beta in BETAS[reward]
 } | {
-    penalty: RLHFConfig(beta=PENALTY_BETA, kl_place="loss", estimator=penalty[-2:])
+    penalty: RLHFConfig(
+        beta=PENALTY_BETA,
+        kl_place="loss",
+        estimator=penalty[-2:],
+        divide_by_spread=penalty.startswith("loss"),
+    )
     for penalty in PENALTIES
 }
 ABILITY_CASES = {
