@@ -1,4 +1,4 @@
-"""Reinforcement learning: credit and losses against TRL and by hand, a run, and what was recorded."""
+"""Reinforcement learning: credit and losses against TRL and by hand, the critic, the course of a run."""
 
 import math
 from collections import defaultdict
