@@ -46,7 +46,7 @@ def estimates(result: Estimates, text: Words) -> Figure:
     traces = [
         go.Violin(
             x=result.sampled[name], y=[name] * len(result.sampled[name]), name=name,
-            orientation="h", side="positive", width=1.6, points=False, meanline_visible=True,
+            orientation="h", side="negative", width=1.6, points=False, meanline_visible=True,
             line_color=theme.MEANING[ROLES[name]], spanmode="hard",
         )
         for name in ESTIMATORS

@@ -120,18 +120,16 @@ def ends(cases: Mapping[str, Case], names: Sequence[str], text: Words) -> pd.Dat
 
 def passes(study: AbilityStudy, names: Sequence[str], text: Words) -> Figure:
     """pass@k of the policy that the runs began with, and of those that they ended with."""
-    first = study.cases[names[0]]
-    series = [
-        Series(
-            text("series.before"), DRAWS, first.pass_before, "baseline", dashed=True, points=True
-        )
-    ]
+    series = []
     for name in names:
         mean, spread = mean_and_spread(study.cases[name].pass_after)
         series.append(Series(text(f"case.{name}"), DRAWS, mean, points=True, spread=spread))
+    # Last, so that a case has the same colour here as in the courses.
+    before = study.cases[names[0]].pass_before
+    series.append(Series(text("series.before"), DRAWS, before, "baseline", True, points=True))
     return curve(
-        series, x_title=text("axis.k"), y_title=text("axis.pass"), log_x=True, y_range=(0, 1),
-        height=320, alt=text("alt.passes_study"),
+        series, x_title=text("axis.k"), y_title=text("axis.pass"), log_x=True,
+        x_range=(1, DRAWS[-1]), y_range=(0, 1), height=320, alt=text("alt.passes_study"),
     )  # fmt: skip
 
 
