@@ -111,7 +111,8 @@ def passes(result: RLHFResult, text: Words) -> Figure:
             Series(text("series.before"), DRAWS, before, "baseline", dashed=True, points=True),
             Series(text("series.after"), DRAWS, after, "changed", points=True),
         ],
-        x_title=text("axis.k"), y_title=text("axis.pass"), log_x=True, x_range=(1, DRAWS[-1]), y_range=(0, 1), height=260,
+        x_title=text("axis.k"), y_title=text("axis.pass"), log_x=True, x_range=(1, DRAWS[-1]),
+        y_range=(0, 1), height=260,
         alt=text(
             "alt.passes", one_before=f"{before[0]:.0%}", one_after=f"{after[0]:.0%}",
             many_before=f"{before[-1]:.0%}", many_after=f"{after[-1]:.0%}",
