@@ -53,13 +53,16 @@ from labcore.scaling import sweep as scaling_sweep
 from labcore.tuning import (
     dpo,
     dpo_study,
+    gradient_noise,
     lora_arithmetic,
     lora_frontier,
     lora_rates,
     lora_spectrum,
+    rlhf,
+    rlhf_config,
+    rlhf_study,
     tune,
 )
-from labcore.tuning import dpo, dpo_study, gradient_noise, rlhf, rlhf_config, rlhf_study
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
