@@ -59,6 +59,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "distributed": ("training", "planner"),
     "lora": ("training",),
     "rlhf": ("training",),
+    "reward": ("training",),
     "dpo": ("training",),
 }
 
@@ -85,6 +86,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         3, "alignment", "tune",
         "lora",
         "rlhf",
+        "reward",
         "dpo",
     ),
     _chapter(

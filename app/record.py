@@ -63,6 +63,8 @@ from labcore.tuning import (
     rlhf_study,
     tune,
 )
+from labcore.tuning import dpo, dpo_study, reward, reward_study
+from labcore.tuning.reward_model import KINDS
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
@@ -174,6 +176,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("lora", "frontier", lora_frontier.frontier, 0),
     Entry("lora", "spectrum", lora_spectrum.study, 0),
     Entry("lora", "arithmetic", lora_arithmetic.study, 0),
+    *(
+        Entry("reward", kind, partial(reward.run, reward.RewardConfig(kind)), 0)
+        for kind in KINDS
+    ),
+    Entry("reward", "strangers", reward_study.strangers, 0),
+    Entry("reward", "study", reward_study.study, 0),
     Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
     Entry("dpo", "study", dpo_study.study, 0),
     Entry("rlhf", "ability", rlhf_study.ability, 0),
