@@ -29,6 +29,7 @@ from labcore.tuning.preferences import (
 PAIRS = 40
 FIRST, SECOND, SAME = "a", "b", "s"
 SHARES = {FIRST: 1.0, SAME: 0.5, SECOND: 0.0}  # a pair without difference counts half for each
+BY_RATER = {FIRST: "A", SECOND: "B"}  # choices of the known rater are kept in capitals
 PULL = 0.1  # a normal prior of deviation 1 / √0.1 = 3.2 on each worth
 FORETOLD_AFTER = 5  # choices, before which nothing is foretold
 MOST_SEED = 9999
@@ -36,11 +37,16 @@ MOST_SEED = 9999
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    choices: str = ""  # one letter per pair labelled so far
+    choices: str = ""  # one letter per pair labelled so far; capitals: by the known rater
     seed: int = 0  # of the pairs
 
+    @property
+    def own(self) -> int:
+        """How many of the choices a person made."""
+        return sum(choice.islower() for choice in self.choices)
+
     def __post_init__(self):
-        if len(self.choices) > PAIRS or set(self.choices) - set(SHARES):
+        if len(self.choices) > PAIRS or set(self.choices) - {*SHARES, *BY_RATER.values()}:
             raise LabInputError("choices", self.choices, "known_choice", allowed=tuple(SHARES))
         if not 0 <= self.seed <= MOST_SEED:
             raise LabInputError("seed", self.seed, "between", low=0, high=MOST_SEED)
@@ -61,7 +67,7 @@ def run(config: LabelConfig) -> Labels:
     """What the choices so far say of whoever made them."""
     pairs = pairs_to_label(config.seed)
     causes = both_causes(pairs)[: len(config.choices)]  # (choices, 2, C)
-    shares = np.array([SHARES[choice] for choice in config.choices])
+    shares = np.array([SHARES[choice.lower()] for choice in config.choices])
     worths = errors = np.full(causes.shape[2], np.nan)
     if len(shares):
         worths = fitted_worths(causes, shares, PULL)
@@ -128,5 +134,5 @@ def finished_by(rater: Rater, config: LabelConfig) -> str:
     drawn = torch.rand(
         len(pairs), generator=torch.Generator().manual_seed(config.seed), dtype=torch.float64
     )
-    letters = [FIRST if first else SECOND for first in (drawn < chance).tolist()]
+    letters = [BY_RATER[FIRST if first else SECOND] for first in (drawn < chance).tolist()]
     return config.choices + "".join(letters[len(config.choices) :])

@@ -16,7 +16,7 @@ from labcore.errors import LabInputError
 from labcore.tuning import sums
 from labcore.tuning.base_policy import load_policy
 from labcore.tuning.preferences import Pairs, Rater, causes_of, collect_pairs
-from labcore.tuning.reward_model import KINDS, RewardModel, load_reward_model
+from labcore.tuning.reward_model import KINDS, RewardModel, load_reward_model, reading
 from labcore.tuning.reward_training import pair_accuracy, rewards_of
 
 JUDGED_SUMS, JUDGED_PAIRS = 200, 500
@@ -34,10 +34,13 @@ class Probe:
     planted: np.ndarray  # what the rater would pay; a taste, too, is only known where it was asked
     at_end: float  # pair accuracy of the score read where the answer ends
     at_padding: float  # and of the same model's, read in the last column
+    agreement: float  # correlation of the two over answers
+    deviation: float  # of the scores at the end
+    shift: float  # how far the scores at the padding lie from those at the end, in the mean
     moved: float  # how far a score at the padding moves when the row is two columns narrower
-    deviation: float  # of the scores themselves, to compare that with
 
 
+@torch.no_grad()
 def probe(model: RewardModel) -> Probe:
     """Ask a reward model about answers of many kinds, and read its score in the wrong place."""
     asked = sums.draw_sums(JUDGED_SUMS, torch.Generator().manual_seed(5), held_out=True)
@@ -49,16 +52,23 @@ def probe(model: RewardModel) -> Probe:
     pairs = collect_pairs(
         load_policy(), taste, JUDGED_PAIRS, torch.Generator().manual_seed(7), True
     )
-    wide, narrow = (padding_scores(model, pairs, columns) for columns in (sums.RESPONSE_TOKENS, 6))
+    end = rewards_of(model, pairs)
+    wide, narrow = (
+        padding_scores(model, pairs, columns)
+        for columns in (sums.RESPONSE_TOKENS, sums.RESPONSE_TOKENS - 2)
+    )
+    fits = (pairs.responses[:, :, -2:] == sums.PAD).all(dim=2)  # nothing is cut off
     return Probe(
         names=list(answers),
         mean=above.mean(axis=1),
         spread=above.std(axis=1),
         planted=np.array(worths) - float(worths[0]),
-        at_end=pair_accuracy(rewards_of(model, pairs), pairs),
+        at_end=pair_accuracy(end, pairs),
         at_padding=pair_accuracy(wide, pairs),
-        moved=float((wide - narrow).abs().mean()),
-        deviation=float(wide.std()),
+        agreement=float(torch.corrcoef(torch.stack([end[fits], wide[fits]]))[0, 1]),
+        deviation=float(end.std()),
+        shift=float((wide - end)[fits].mean()),
+        moved=float((wide - narrow)[fits].abs().mean()),
     )
 
 
@@ -94,10 +104,13 @@ def padding_scores(model: RewardModel, pairs: Pairs, columns: int) -> Tensor:
 
     In that place stands what the trunk makes of a token that was never part of a training pair's score.
     """
-    scores = []
+    prompts, scores = pairs.asked.tokens, []
     for at in (0, 1):
-        text = torch.cat([pairs.asked.tokens, pairs.responses[:, at, :columns]], dim=1)
-        scores.append(model.score(model.trunk(text).hidden[:, -1])[:, 0])
+        responses = pairs.responses[:, at, :columns]
+        hidden = model.trunk(torch.cat([prompts, responses], dim=1)).hidden  # (N, P + columns, D)
+        scores.append(model.score(hidden[:, -1])[:, 0])
+        for reader in model.reader:
+            scores[-1] += model.judge(reading(reader, prompts, responses))[:, 0]
     return torch.stack(scores, dim=1)
 
 
@@ -118,7 +131,7 @@ class OwnAnswer:
                 raise LabInputError(name, value, "between", low=low, high=high)
         if len(self.answer) >= sums.RESPONSE_TOKENS:
             limit = sums.RESPONSE_TOKENS - 1
-            raise LabInputError("answer", self.answer, "at_most_symbols", limit=limit)
+            raise LabInputError("answer", self.answer, "at_most_tokens", limit=limit)
         if set(self.answer) - set(sums.SYMBOLS):
             raise LabInputError("answer", self.answer, "symbols_of_sums")
 

@@ -81,6 +81,14 @@ def every_part_of_rlhf(app):
     app = press(app.run(), "rlhf.run")
     app.query_params["part"] = "estimators"
     return app.run()
+def every_part_of_reward(app):
+    app = press(app, "reward.finish")
+    app.query_params["part"] = "study"
+    app = app.run()
+    app.query_params.update({"group": "slips"})
+    app = app.run()
+    app.query_params.update({"part": "train", "kind": "informed"})
+    return press(app.run(), "reward.run")
 
 
 def every_part_of_heads(app):
@@ -185,6 +193,7 @@ PREPARE = {
     "lora": every_part_of_lora,
     "dpo": every_part_of_dpo,
     "rlhf": every_part_of_rlhf,
+    "reward": every_part_of_reward,
     "scaling": every_part_of_scaling,
 }
 QUICK = {
@@ -204,6 +213,7 @@ QUICK = {
     "lora": {"steps": "25"},
     "dpo": {"steps": "20"},
     "rlhf": {"steps": "5", "prompts": "8"},
+    "reward": {"pairs": "250", "epochs": "1"},
     "scaling": {"budget": "5"},
 }
 

@@ -1,0 +1,41 @@
+"""Part three: planted tastes and whether they are found, over three seeds."""
+
+from app.charts import reward_study as charts
+from app.page import LabPage
+from app.provenance import Provenance
+from labcore.tuning.reward_study import FANS, PAIRS, SLIPS, Study
+
+GROUPS = {
+    "taste": ("informed", "no-taste", "digits", "shallow", "shallow-no-taste"),
+    "fans": ("no-taste", *(f"fans-{share:g}" for share in FANS)),
+    "slips": ("informed", *(f"slips-{share:g}" for share in SLIPS)),
+    "pairs": (*(f"pairs-{pairs}" for pairs in PAIRS), "informed"),
+}
+WITH_MARKS = ("informed", "no-taste", "shallow", "shallow-no-taste")
+
+
+def draw(page: LabPage) -> None:
+    recorded = page.recording("study", Study)
+    group = page.choice("group", tuple(GROUPS), "taste")
+    page.caption(f"group.{group}")
+    draw_group(page, recorded.result, group, recorded.provenance)
+    page.offer_notebook(
+        "from labcore.tuning.reward_study import CASES, case\n\n"
+        f"cases = {{name: case(CASES[name], seeds=(0,)) for name in {GROUPS[group]!r}}}",
+        "for name, one in cases.items():\n"
+        "    print(name, one.planted, one.found, one.accuracy, one.best_accuracy)",
+    )
+
+
+def draw_group(page: LabPage, study: Study, group: str, source: Provenance) -> None:
+    names, text = GROUPS[group], page.text
+    causes = {"taste": ("marks", "digits"), "fans": ("marks", "right"), "pairs": ("right",)}
+    if group == "slips":
+        page.figure(charts.flattening(study, names, text), source, "flattening")
+    for cause in causes.get(group, ()):
+        page.figure(charts.found(study, names, cause, text), source, f"found_{cause}")
+    if group == "taste":
+        page.figure(charts.dependence(study, WITH_MARKS, text), source, "gain")
+    if group in ("slips", "pairs"):
+        for measure in ("accuracy", "calibration_error"):
+            page.figure(charts.score(study, names, measure, text), source, f"score_{measure}")
