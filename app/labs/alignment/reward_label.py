@@ -47,9 +47,7 @@ def ask(page: LabPage, config: LabelConfig, result: Labels) -> None:
         for column, name, answer in zip(
             st.columns(2), ("first", "second"), result.answers[done], strict=True
         ):
-            with column, st.container(border=True, key=f"reward-answer-{name}"):
-                st.caption(page.text(f"answer.{name}"))
-                st.markdown(f"### `{answer or ' '}`")
+            column.metric(page.text(f"answer.{name}"), answer or "–", border=True)
     with st.container(horizontal=True, key="reward-buttons"):
         for choice, icon, key in (
             (lab.FIRST, "arrow_back", "Left"), (lab.SAME, "drag_handle", "Down"),
