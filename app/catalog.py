@@ -58,8 +58,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "lora": ("training",),
-    "rlhf": ("training",),
     "reward": ("training",),
+    "rlhf": ("training",),
     "dpo": ("training",),
 }
 
@@ -85,8 +85,8 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         3, "alignment", "tune",
         "lora",
-        "rlhf",
         "reward",
+        "rlhf",
         "dpo",
     ),
     _chapter(

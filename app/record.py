@@ -58,12 +58,13 @@ from labcore.tuning import (
     lora_frontier,
     lora_rates,
     lora_spectrum,
+    reward,
+    reward_study,
     rlhf,
     rlhf_config,
     rlhf_study,
     tune,
 )
-from labcore.tuning import dpo, dpo_study, reward, reward_study
 from labcore.tuning.reward_model import KINDS
 
 

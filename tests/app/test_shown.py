@@ -81,6 +81,8 @@ def every_part_of_rlhf(app):
     app = press(app.run(), "rlhf.run")
     app.query_params["part"] = "estimators"
     return app.run()
+
+
 def every_part_of_reward(app):
     app = press(app, "reward.finish")
     app.query_params["part"] = "study"
