@@ -53,6 +53,9 @@ def estimates(result: Estimates, text: Words) -> Figure:
     ]  # fmt: skip
     figure = plotly_figure(*traces, x_title=text("axis.estimate"), showlegend=False)
     figure.update_yaxes(autorange="reversed")
+    # A few of k3 may lie very far out, and would squeeze all others; the table has their spread.
+    ends = np.percentile(np.stack(list(result.sampled.values())), (0.2, 99.8))
+    figure.update_xaxes(range=[ends[0] - 0.05 * np.ptp(ends), ends[1] + 0.05 * np.ptp(ends)])
     figure.add_vline(
         result.exact_nats, line={"color": theme.MEANING["floor"], "dash": "dash", "width": 1.5},
         annotation_text=text("series.exact"), annotation_position="top",

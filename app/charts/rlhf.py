@@ -15,6 +15,7 @@ from labcore.tuning.rlhf import RLHFResult
 from labcore.tuning.rlhf_config import RLHFConfig
 from labcore.tuning.rlhf_exam import DRAWS, Look, pass_curve
 
+QUIET_LOSS = 0.1
 Line = tuple[list[int], list[float]]
 
 
@@ -87,13 +88,16 @@ def mechanics(looks: Sequence[Look], config: RLHFConfig, text: Words) -> Figure:
 def loss(looks: Sequence[Look], config: RLHFConfig, text: Words) -> Figure:
     """The value that a log would show, and the length of its gradient."""
     values = _line(looks, "loss")
+    # PPO's credits cancel to the last digit: what is zero must look like zero.
+    farthest = np.nanmax([QUIET_LOSS, *np.abs(values[1])])
+    farthest = float(np.ceil(10 * farthest) / 10)
     return curve(
         [
             Series(text("series.loss"), *values, "train", points=True),
             Series(text("series.norm"), *_line(looks, "gradient_norm"), "gradient", right=True),
         ],
         x_title=text("axis.step"), y_title=text("axis.loss"), right_title=text("axis.norm"),
-        x_range=(0, config.steps), floor=(0.0, ""), height=240,
+        x_range=(0, config.steps), y_range=(-farthest, farthest), floor=(0.0, ""), height=240,
         alt=text("alt.loss", loss=f"{values[1][-1]:+.3f}"),
     )  # fmt: skip
 

@@ -43,13 +43,8 @@ def hacking(page: LabPage) -> None:
     )
     st.dataframe(charts.ends(study.cases, names, page.text), hide_index=True)
     page.caption("ends.about")
-    left, right = st.columns(2)
-    with left:
-        page.figure(charts.courses(study.cases, names, "proxy", page.text), source, "courses_proxy")
-    with right:
-        page.figure(
-            charts.courses(study.cases, names, "sampled_right", page.text), source, "courses_right"
-        )
+    for measure, key in (("proxy", "courses_proxy"), ("sampled_right", "courses_right")):
+        page.figure(charts.courses(study.cases, names, measure, page.text), source, key)
     page.offer_notebook(
         "from labcore.tuning.rlhf_study import HACKING_CASES, case\n\n"
         f"cases = {{name: case(HACKING_CASES[name], seeds=(0,)) for name in {names!r}}}",
@@ -66,16 +61,14 @@ def ability(page: LabPage) -> None:
     page.caption(f"ability_group.{group}")
     names = ABILITIES[group]
     page.figure(charts.passes(study, names, page.text), source, "passes_study")
-    last = study.cases[names[-1] if group != "credit" else names[0]]
-    told = {
-        "never": int(last.never_before[0]), "new": _told(last.newly_solved),
-        "lost": _told(last.lost),
-    }  # fmt: skip
+    told = names[0] if group == "credit" else names[-1]
+    case = study.cases[told]
     st.markdown(
         page.text(
-            "coverage", case=page.text(f"case.{names[0 if group == 'credit' else -1]}"), **told
+            "coverage", case=page.text(f"case.{told}"), never=int(case.never_before[0]),
+            new=_by_seed(case.newly_solved), lost=_by_seed(case.lost),
         )
-    )
+    )  # fmt: skip
     page.figure(
         charts.courses(study.cases, names, "sampled_right", page.text), source, "courses_right"
     )
@@ -92,7 +85,7 @@ def ability(page: LabPage) -> None:
     )
 
 
-def _told(counts) -> str:
+def _by_seed(counts) -> str:
     """A count per seed, as "2, 3, 1"."""
     return ", ".join(str(int(count)) for count in counts)
 
