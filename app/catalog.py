@@ -59,7 +59,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "distributed": ("training", "planner"),
     "lora": ("training",),
     "reward": ("training",),
-    "rlhf": ("training",),
+    "rlhf": ("reward",),
     "dpo": ("training",),
 }
 
