@@ -58,6 +58,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "lora": ("training",),
+    "hf": ("lora",),
     "reward": ("training",),
     "rlhf": ("reward",),
     "dpo": ("training",),
@@ -85,6 +86,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         3, "alignment", "tune",
         "lora",
+        "hf",
         "reward",
         "rlhf",
         "dpo",

@@ -83,6 +83,20 @@ def every_part_of_rlhf(app):
     return app.run()
 
 
+def every_part_of_hf(app):
+    app = press(app, "hf.run")
+    for more in (
+        {"part": "beside", "beside_model": "tiny-llama"},
+        {"part": "levels", "double": "1"},
+    ):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+        if more["part"] == "beside":
+            app = press(app, "hf.run")
+    return app
+
+
 def every_part_of_reward(app):
     app = press(app, "reward.finish")
     app.query_params["part"] = "study"
@@ -196,6 +210,7 @@ PREPARE = {
     "dpo": every_part_of_dpo,
     "rlhf": every_part_of_rlhf,
     "reward": every_part_of_reward,
+    "hf": every_part_of_hf,
     "scaling": every_part_of_scaling,
 }
 QUICK = {
@@ -216,6 +231,7 @@ QUICK = {
     "dpo": {"steps": "20"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},
+    "hf": {"model": "tiny-llama", "steps": "4"},
     "scaling": {"budget": "5"},
 }
 

@@ -1,0 +1,70 @@
+"""QLoRA on this machine: one model in six formats, and LoRA against QLoRA over three seeds."""
+
+import streamlit as st
+
+from app.charts import hf as charts
+from app.job import JobView
+from app.page import LabPage
+from app.provenance import MEASURED, Provenance
+from labcore.tuning import hf_models
+from labcore.tuning import hf_study as lab
+from labcore.tuning.hf_study import Formats, FormatsConfig, Study
+
+PICTURED = ("lora", "qlora", "repacked")
+
+
+def draw(page: LabPage) -> None:
+    look = page.choice("look", ("formats", "training"), "formats")
+    page.caption(f"look.{look}")
+    {"formats": formats, "training": training}[look](page)
+
+
+def formats(page: LabPage) -> None:
+    config = FormatsConfig(page.choice("weighed", hf_models.MODELS, hf_models.REAL))
+
+    def picture(view: JobView | None) -> None:
+        if view is None and config == FormatsConfig():
+            recorded = page.recording("formats", Formats)
+            page.caption("job.recorded")
+            weighed(page, recorded.result.rows, recorded.provenance)
+        elif view is None:
+            page.caption("press_weigh")
+        else:
+            weighed(page, [event for event in view.events if event is not None], MEASURED)
+
+    page.job(lab.weigh, config, picture)
+    page.offer_notebook(
+        f"from labcore.tuning import hf_study as lab\n\nformats = lab.run_weigh(lab.{config!r})",
+        "import pandas as pd\n\npd.DataFrame([\n"
+        "    {name: getattr(row, name) for name in row.__slots__} for row in formats.rows\n])",
+    )
+
+
+def weighed(page: LabPage, rows: list[lab.Weighed], source: Provenance) -> None:
+    if not rows:
+        page.caption("starting")
+        return
+    page.figure(charts.held(rows, page.text), source, "held")
+    if len(rows) > 1:
+        page.figure(charts.moved(rows, page.text), source, "moved")
+    st.dataframe(charts.formats_table(rows, page.text), hide_index=True)
+    page.caption("formats.about", tokens=rows[0].tokens)
+
+
+def training(page: LabPage) -> None:
+    recorded = page.recording("study", Study)
+    study, source = recorded.result, recorded.provenance
+    guess = page.predict("repacked", options=("same", "slower", "barely"))
+    names = PICTURED if guess else PICTURED[:2]
+    if not guess:
+        page.caption("arms.waiting")
+    st.dataframe(charts.arms_table(study, names, page.text), hide_index=True)
+    page.caption("arms.about", seeds=len(study.seeds), steps=study.arms["lora"].loss.shape[1])
+    page.figure(charts.arms(study, "loss", names, page.text), source, "arms_loss")
+    page.figure(charts.arms(study, "grad_norm", names, page.text), source, "arms_gradient")
+    page.reveal(guess, "barely")
+    page.figure(charts.arms(study, "cpu_seconds", PICTURED[:2], page.text), source, "arms_seconds")
+    page.offer_notebook(
+        "from labcore.tuning import hf_study as lab\n\nresult = lab.study(seeds=(0,))",
+        "for name, arm in result.arms.items():\n    print(name, arm.eval_loss)",
+    )
