@@ -60,7 +60,7 @@ def memory(bars: Mapping[str, Memory], text: Words) -> Figure:
         (text(f"memory.{part}"), [getattr(one, part) / 1e3 for one in bars.values()], role)
         for part, role in MEMORY_PARTS.items()
     ]
-    alt = text("alt.memory", **{"sum": " / ".join(f"{m.total / 1e3:,.0f}" for m in bars.values())})
+    alt = text("alt.memory", sum=" / ".join(f"{m.total / 1e3:,.0f}" for m in bars.values()))
     return stacked(parts, list(bars), text, alt=alt, value_title=text("axis.kilobytes"))
 
 
@@ -71,11 +71,17 @@ def frontier(study: Frontier, task: str, cost: str, gain: str, text: Words) -> F
     """Every case as a point: its mean over the seeds, with a bar from the lowest to the highest."""
     groups = {"ranks": RANK_CASES, "parts": PART_CASES, "methods": METHOD_CASES}
     roles = {"ranks": "query", "parts": "value", "methods": "key"}
-    traces = [
-        _points(study.cases[task], [n for n in names if n in study.cases[task]], cost, gain,
-                roles[group], text(f"series.{group}"), "lines+" * (group == "ranks"), text)
-        for group, names in groups.items() if set(names) & set(study.cases[task])
-    ]  # fmt: skip
+    traces = []
+    for group, names in groups.items():
+        there = [name for name in names if name in study.cases[task]]
+        joined = "lines+" if group == "ranks" and cost == "parameters" else ""
+        if there:
+            traces.append(
+                _points(
+                    study.cases[task], there, cost, gain, roles[group], text(f"series.{group}"),
+                    joined, text,
+                )
+            )  # fmt: skip
     figure = plotly_figure(*traces, x_title=text(f"axis.{cost}"), y_title=text(f"axis.{gain}"))
     if cost == "parameters":
         figure.update_xaxes(type="log", dtick=1)
@@ -88,11 +94,14 @@ def frontier(study: Frontier, task: str, cost: str, gain: str, text: Words) -> F
     return Figure("plotly", figure, text(f"alt.frontier.{gain}"), table, 460)
 
 
-def _points(cases, names, cost, gain, role, name, lines, text) -> go.Scatter:
+def _points(
+    cases: Mapping[str, Case], names: Sequence[str], cost: str, gain: str, role: str, name: str,
+    joined: str, text: Words,
+) -> go.Scatter:  # fmt: skip
     y = np.stack([getattr(cases[n], gain) for n in names])  # (N, S)
     mean = y.mean(axis=1)
     return go.Scatter(
-        x=[cost_of(cases[n], cost) for n in names], y=mean, name=name, mode=f"{lines}markers+text",
+        x=[cost_of(cases[n], cost) for n in names], y=mean, name=name, mode=f"{joined}markers+text",
         text=[text(f"case.{n}") for n in names], textposition=[PLACES.get(n, "top center") for n in names],
         marker={"size": 9, "color": theme.MEANING[role]}, textfont={"size": 11},
         line={"color": theme.MEANING[role], "width": 1},

@@ -7,13 +7,12 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from labcore.events import drain
 from labcore.tuning import tale_tasks, teller
 from labcore.tuning.methods import Memory, Method, memory
 from labcore.tuning.small_parts import trained_parameters
-from labcore.tuning.tune import NEW_TASKS, TuneConfig, rows, trained
+from labcore.tuning.tune import NEW_TASKS, TuneConfig, trained, typical_batch
 
 RANKS = (1, 2, 4, 8, 16, 32)
 # Of five rates (see `lora_rates`) the best, or one that is as good after more steps.
@@ -76,7 +75,7 @@ def case(config: TuneConfig, seeds: tuple[int, ...]) -> Case:
         model, looks = drain(trained(replace(config, seed=seed), look_steps=0))
         ends.append(looks.seen[-1])
         times.append(1000 * looks.cpu_seconds / config.steps)
-    sample = next(rows(config, torch.Generator().manual_seed(0)))
+    sample = typical_batch(config.task)
     return Case(
         trained_parameters(model), memory(model, sample), np.array(times),
         np.array([end.new_nats for end in ends]), np.array([end.old_nats for end in ends]),

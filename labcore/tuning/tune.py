@@ -79,7 +79,7 @@ def tune(config: TuneConfig) -> Generator[Look, None, TuneResult]:
     model, looks = yield from trained(config)
     told = teller.tell(model)
     plain = tale_tasks.retold(told, config.task, tale_tasks.cipher_key())
-    sample = next(rows(config, torch.Generator().manual_seed(config.seed)))
+    sample = typical_batch(config.task)
     return TuneResult(
         looks.seen, tale_tasks.lowest_nats(), trained_parameters(model), memory(model, sample),
         looks.cpu_seconds, peft_files.packed(model, config.method), teller.text_of(told),
@@ -125,6 +125,12 @@ def rows(config: TuneConfig, generator: torch.Generator) -> Iterator[Batch]:
     count = round(len(new) * config.replay / (1 - config.replay))
     again = [old[number % len(old)] for number in range(count)]
     return endless_batches([*new, *again], BATCH_ROWS, generator)
+
+
+def typical_batch(task: str) -> Batch:
+    """The same for every method, so that what they keep in memory can be compared: rows of like length
+    stand together, and the next batch may be half as long again."""
+    return next(rows(TuneConfig(task=task), torch.Generator().manual_seed(0)))
 
 
 def look(model: nn.Module, task: str, step: int, share: float, train_nats: float) -> Look:

@@ -18,6 +18,7 @@ from labcore.tuning.lora_frontier import BEST_RATE, CASES, RANKS, Frontier
 from labcore.tuning.lora_rates import METHOD_CASES, SCALE_CASES, RateStudy
 from labcore.tuning.methods import METHODS, Method, memory, tuned
 from labcore.tuning.peft_reading import with_adapter
+from labcore.tuning.small_parts import Bottleneck
 
 
 def recorded(name: str, kind: type):
@@ -80,10 +81,10 @@ def test_every_method_gets_better_at_the_new_text(name):
 
 
 def test_the_same_seed_runs_the_same_way_and_another_another():
-    config = tune.TuneConfig(Method(dropout=0.2), steps=25, seed=3)
+    config = tune.TuneConfig(Method(dropout=0.2), steps=10, seed=3)
     one, other = (list(tune.tune(config))[-1] for _ in range(2))
     assert one == other
-    assert list(tune.tune(tune.TuneConfig(steps=25, seed=4)))[-1] != one
+    assert list(tune.tune(tune.TuneConfig(steps=10, seed=4)))[-1] != one
 
 
 def test_replayed_rows_are_the_share_that_was_asked_for():
@@ -114,6 +115,19 @@ def test_settings_out_of_range_are_refused(bad):
         bad()
 
 
+def test_a_bottleneck_says_what_its_formula_says():
+    """y + widen · gelu(narrow · y) behind a linear map, by hand with numbers of one's own."""
+    base = torch.nn.Linear(2, 2, bias=False)
+    part = Bottleneck(base, 1, generator())
+    with torch.no_grad():
+        base.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        part.narrow.copy_(torch.tensor([[1.0, -1.0]]))
+        part.widen.copy_(torch.tensor([[3.0], [0.5]]))
+        said = part(torch.tensor([[3.0, 1.0]]))
+    # y = (3, 2); narrow · y = 1; gelu(1) = Φ(1) = 0.841345.
+    assert said[0].tolist() == pytest.approx([3 + 3 * 0.841345, 2 + 0.5 * 0.841345], abs=1e-5)
+
+
 # Memory.
 
 
@@ -123,6 +137,14 @@ def test_memory_by_hand():
     one = memory(tuned(teller.load_teller(), Method(), generator()), batch)
     assert one.weights == 4 * (178_304 + 29_568)
     assert (one.gradients, one.optimizer) == (4 * 29_568, 8 * 29_568)
+
+
+def test_memory_is_measured_on_the_same_batch_whatever_the_run():
+    """The recorded default, the recorded frontier and a run of today with another seed and old rows."""
+    config = tune.TuneConfig(steps=10, seed=5, replay=0.3)
+    now = tune.run(config).memory
+    assert now == recorded("default", tune.TuneResult).memory
+    assert now == recorded("frontier", Frontier).cases["cipher"]["lora"].memory
 
 
 def test_what_a_linear_layer_keeps_for_the_backward_pass():
