@@ -61,6 +61,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "hf": ("lora",),
     "reward": ("training",),
     "rlhf": ("reward",),
+    "sft": ("training", "data"),
     "dpo": ("training",),
 }
 
@@ -89,6 +90,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "hf",
         "reward",
         "rlhf",
+        "sft",
         "dpo",
     ),
     _chapter(

@@ -36,9 +36,12 @@ def pick(
         if not name:
             page.caption("model.by_id")
             return None
-    if zoo.is_at_hand(name) or _fetched(page, name, knob):
-        return name
-    return None
+    return name if is_here(page, name, knob) else None
+
+
+def is_here(page: LabPage, name: str, knob: str) -> bool:
+    """Whether the model can be loaded; if not, the learner is asked before it is fetched."""
+    return zoo.is_at_hand(name) or _fetched(page, name, knob)
 
 
 OWN = "own_models"  # in the session: the learner's models, newest first

@@ -69,6 +69,7 @@ from labcore.tuning import (
     tune,
 )
 from labcore.tuning.reward_model import KINDS
+from labcore.tuning import dpo, dpo_study, sft, sft_smollm2, sft_study
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
@@ -191,6 +192,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("hf", "study", hf_study.study, 0),
     Entry("hf", "beside", lambda: hf_beside.run(hf_beside.BesideConfig()), 0),
     Entry("hf", "formats", lambda: hf_study.run_weigh(hf_study.FormatsConfig()), 0),
+    Entry("sft", "default", lambda: sft.without_weights(sft.run(sft.SFTConfig())), 0),
+    Entry("sft", "study", sft_study.study, 0),
+    Entry("sft", "smollm2", lambda: sft_smollm2.run(sft_smollm2.RealConfig()), 0),
     Entry("dpo", "default", lambda: dpo.run(dpo.DPOConfig()), 0),
     Entry("dpo", "study", dpo_study.study, 0),
     Entry("rlhf", "ability", rlhf_study.ability, 0),

@@ -172,6 +172,38 @@ def token_row(
     )
 
 
+def token_kinds(
+    tokens: Sequence[str],
+    kinds: np.ndarray,
+    names: Sequence[tuple[str, str]],
+    text: Words,
+    *,
+    alt: str,
+    kind_title: str,
+    notes: Sequence[str] | None = None,
+    height: int = 240,
+) -> Figure:
+    """Tokens as chips in the colour of their kind: `kinds` (T,) are places in `names`, (label, colour) each.
+
+    `notes[i]` is said when token i is pointed at.  Selects {"token"}.
+    """
+    words = figure_words(text)
+    kinds = np.asarray(kinds)
+    header = {
+        "view": "tokens",
+        "alt": alt,
+        "kinds": [list(pair) for pair in names],
+        "tokens": list(tokens),
+        "details": [],
+        "notes": list(notes) if notes else None,
+        "selected": None,
+        "words": {"hint": words("hint.tokens")},
+    }
+    columns = {words("token"): _numbered(tokens), kind_title: [names[k][0] for k in kinds]}
+    canvas = Canvas(header, {"values": kinds.astype(np.float32)})
+    return Figure("canvas", canvas, alt, pd.DataFrame(columns), height, selects=True)
+
+
 def _grid_header(
     rows: Sequence[str], columns: Sequence[str], words: Words, alt: str, name: str, height: int
 ) -> dict[str, Any]:

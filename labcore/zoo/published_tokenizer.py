@@ -6,7 +6,7 @@ does not tell is which bytes a token stands for; the three conventions in use ar
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,19 +141,32 @@ class PublishedTokenizer:
 
         For the eye; a model reads `chat_ids`. None if it has no chat template.
         """
-        around = self._chat_frame()
+        around = self._chat_frame(("user",), answering=True)
         return None if around is None else user_text.join(around)
 
     def chat_ids(self, user_text: str) -> list[int] | None:
         """The tokens of `chat_prompt`: special ones in the template, none in the learner's words."""
-        around = self._chat_frame()
+        pieces = self.chat_pieces([("user", user_text)], answering=True)
+        return None if pieces is None else [token for _, ids in pieces for token in ids]
+
+    def chat_pieces(
+        self, turns: Sequence[tuple[str, str]], answering: bool = False
+    ) -> list[tuple[str | None, list[int]]] | None:
+        """A conversation as (role, ids), role None for what the template puts around the words.
+
+        `turns` are (role, words); with `answering` it goes on to where the model is to speak.
+        """
+        around = self._chat_frame(tuple(role for role, _ in turns), answering)
         if around is None:
             return None
-        before, after = around
-        return [*self._template_ids(before), *self.encode(user_text), *self._template_ids(after)]
+        first, *rest = around
+        pieces: list[tuple[str | None, list[int]]] = [(None, self._template_ids(first))]
+        for (role, words), after in zip(turns, rest, strict=True):
+            pieces += [(role, self.encode(words)), (None, self._template_ids(after))]
+        return pieces
 
-    def _chat_frame(self) -> tuple[str, str] | None:
-        """What the template puts before and after a user's words; None if it does neither.
+    def _chat_frame(self, roles: Sequence[str], answering: bool) -> list[str] | None:
+        """What the template puts before, between and after the words; None if it cannot.
 
         Templates come from outside, so they run in a sandbox.
         """
@@ -162,14 +175,14 @@ class PublishedTokenizer:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         try:
             rendered = environment.from_string(self._chat_template).render(
-                messages=[{"role": "user", "content": PLACEHOLDER}],
-                add_generation_prompt=True,
+                messages=[{"role": role, "content": PLACEHOLDER} for role in roles],
+                add_generation_prompt=answering,
                 **{f"{role}_token": name for role, name in self._named.items() if name},
             )
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
             return None
-        before, found, after = rendered.partition(PLACEHOLDER)
-        return (before, after) if found else None
+        around = rendered.split(PLACEHOLDER)
+        return around if len(around) == len(roles) + 1 else None
 
     def _template_ids(self, text: str) -> list[int]:
         id_of = {name: token for token, name in self._special.items()}

@@ -67,6 +67,9 @@ def every_part_of_lora(app):
         app = app.run()
         assert not app.exception
     return app
+def every_part_of_sft(app):
+    app.query_params.update({"part": "run", "steps": "50", "taught": "en"})
+    return press(app.run(), "sft.run")
 
 
 def every_part_of_dpo(app):
@@ -207,6 +210,7 @@ PREPARE = {
     "distributed": lambda app: press(app, "distributed.run"),
     "monitor": every_part_of_monitor,
     "lora": every_part_of_lora,
+    "sft": every_part_of_sft,
     "dpo": every_part_of_dpo,
     "rlhf": every_part_of_rlhf,
     "reward": every_part_of_reward,
@@ -228,6 +232,7 @@ QUICK = {
     "heads": {"samples": "2", "rows": "1", "steps": "20"},
     "monitor": {"steps": "20", "num_layers": "1", "hidden_size": "16", "batch_size": "4"},
     "lora": {"steps": "25"},
+    "sft": {"conversations": "4", "end": "padding"},
     "dpo": {"steps": "20"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},

@@ -72,3 +72,15 @@ function drawLegend(holder, table, { range: [low, high], code_range: reach = [lo
   scale.lastChild.append(...ends.map((end) => element("span", "", end)));
   holder.replaceChildren(element("span", "legend-title", title), scale);
 }
+
+// Kinds of things, each with its colour.
+function drawKinds(holder, kinds) {
+  const entries = kinds.map(([label, colour]) => {
+    const entry = element("span", "legend-kind");
+    const swatch = element("i", "legend-swatch");
+    swatch.style.backgroundColor = colour;
+    entry.append(swatch, label);
+    return entry;
+  });
+  holder.replaceChildren(...entries);
+}

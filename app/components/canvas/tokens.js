@@ -1,4 +1,4 @@
-// A row of tokens, coloured by a number each, or by what the token pointed at gives to all.
+// A row of tokens, coloured by a number each, by what the token pointed at gives to all, or by their kind.
 
 function createTokens(root, report) {
   const row = element("div", "tokens");
@@ -19,16 +19,18 @@ function createTokens(root, report) {
   function draw() {
     const { header } = state;
     const theme = themeAround(root);
-    const table = colourTable(header.maps[theme.dark ? "dark" : "light"]);
+    const table = header.kinds ? null : colourTable(header.maps[theme.dark ? "dark" : "light"]);
+    const kinds = header.kinds && header.kinds.map(([, colour]) => rgb(colour));
     [...row.children].forEach((chip, token) => {
-      const colour = table[codeOf(valueOf(token), header.range)];
+      const colour = kinds ? kinds[valueOf(token)] : table[codeOf(valueOf(token), header.range)];
       chip.style.backgroundColor = `rgb(${colour.join(",")})`;
       chip.style.color = inkOn(colour);
       chip.classList.toggle("on", token === state.at);
       chip.setAttribute("aria-selected", String(token === state.chosen));
       chip.tabIndex = token === (state.at ?? state.chosen ?? 0) ? 0 : -1;
     });
-    drawLegend(legend, table, header, header.value_title);
+    if (kinds) drawKinds(legend, header.kinds);
+    else drawLegend(legend, table, header, header.value_title);
     showReadout();
   }
 
@@ -39,14 +41,16 @@ function createTokens(root, report) {
       readout.replaceChildren(element("span", "hint", header.words.hint));
       return;
     }
-    const number = `${header.value_title} = ${formatNumber(valueOf(token))}`;
-    const parts = [element("b", "token", header.tokens[token]), " ", element("span", "value", number)];
+    const value = valueOf(token);
+    const told = header.kinds ? header.kinds[value][0] : `${header.value_title} = ${formatNumber(value)}`;
+    const parts = [element("b", "token", header.tokens[token]), " ", element("span", "value", told)];
     const list = element("ol", "details");
     for (const [name, value] of header.details[token] || []) {
       const item = element("li");
       item.append(element("b", "token", name), " ", element("span", "", formatNumber(value)));
       list.append(item);
     }
+    if (header.notes) parts.push(" ", element("span", "hint", header.notes[token]));
     readout.replaceChildren(...parts, list);
   }
 

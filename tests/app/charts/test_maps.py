@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.charts.maps import attention_grid, matrix, token_row
+from app.charts.maps import attention_grid, matrix, token_kinds, token_row
 from app.charts.payload import unpack
 from app.i18n import Words
 
@@ -152,3 +152,15 @@ def test_every_canvas_has_its_words_in_both_languages(language):
     assert header["alt"] == "说明"
     assert header["heads"] == {"zh": ["头 0", "头 1"], "en": ["Head 0", "Head 1"]}[language]
     assert all(header["words"].values())
+
+
+def test_tokens_by_kind_send_kinds_colours_and_notes():
+    names = [("read", "#aaaaaa"), ("asked", "#078a68")]
+    figure = token_kinds(
+        ["猫", "坐"], np.array([0, 1]), names, TEXT, alt="a", kind_title="kind", notes=["x", ""]
+    )
+    header, arrays = sent(figure)
+    assert header["kinds"] == [["read", "#aaaaaa"], ["asked", "#078a68"]]
+    assert header["notes"] == ["x", ""]
+    np.testing.assert_array_equal(arrays["values"], [0, 1])
+    assert figure.data().to_dict("list") == {"Token": ["0 猫", "1 坐"], "kind": ["read", "asked"]}
