@@ -156,6 +156,13 @@ def test_it_learns_to_answer_and_forgets_its_stories(study):
     assert (right.last("story_nats") > study.floor_nats + 0.5).all()
 
 
+def test_an_unmasked_prompt_costs_answers_at_equal_steps(study):
+    """Every seed below every seed of the masked run; the stories suffer a little less."""
+    right, no_mask = study.cases["right"], study.cases["no_mask"]
+    assert no_mask.last("right").max() < right.last("right").min()
+    assert no_mask.last("story_nats").max() < right.last("story_nats").min()
+
+
 def test_without_the_end_it_answers_as_well_and_does_not_stop(study):
     no_end = study.cases["no_end"]
     assert no_end.last("stopped").max() < 0.5
