@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 import safetensors.torch
@@ -146,11 +146,9 @@ def batches(config: SFTConfig, asked_tokens: list[float]) -> Iterator[Batch]:
         assistant_tokenizer().pad_id,
     )
     old = micro_world().dataset(STORY_POOL, config.seed + 1) if config.replay else []
-    owed = 0.0
-    while True:
-        owed += config.replay
-        if owed >= 1:
-            owed -= 1
+    for step in count(1):
+        # Rounded, for ten times 0.1 is less than 1.
+        if int(round(step * config.replay, 6)) > int(round((step - 1) * config.replay, 6)):
             drawn = torch.randint(len(old), (BATCH_ROWS,), generator=generator).tolist()
             yield causal_batch([old[at] for at in drawn], pad_id)
             continue

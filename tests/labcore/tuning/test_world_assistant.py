@@ -71,7 +71,7 @@ def test_many_at_once_answer_as_one_by_one():
         ("Lily had a red hat.", []),
         ("The capital of France?", ["capital", "france"]),
         ("莉莉有一顶红色帽子。", []),
-        ("法国的首都？", ["法", "都"]),
+        ("法国的首都？", ["法", "国", "首"]),
     ],
 )
 def test_words_that_the_model_never_met_are_named(text, strange):
