@@ -27,6 +27,7 @@ from labcore.tuning.world_instructions import TASKS
 KINDS = ("template", "user", "prompt_asked", "answer", "end", "end_left_out")
 KIND_COLOURS = ("#c9ced8", "#e6e3da", theme.AMBER, theme.GREEN, theme.BLUE, theme.VERMILION)
 SHADES = {PADDING: 0.0, READ: 0.35, ASKED: 1.0}  # of positions, in the colour map
+CASE_ROLES = ("changed", "dropped", "kept", "guess")  # the case as it should be is blue
 ROW_PIXELS = 40
 
 
@@ -146,9 +147,9 @@ def answers(shown: Sequence[Shown], text: Words) -> pd.DataFrame:
     return pd.DataFrame(
         {
             text("column.user"): [one.user for one in shown],
-            text("column.wanted"): [one.wanted for one in shown],
             text("column.before"): [one.before for one in shown],
             text("column.after"): [one.after for one in shown],
+            text("column.wanted"): [one.wanted for one in shown],
         }
     )
 
@@ -195,14 +196,15 @@ def _table(labels: Sequence[str], values: Sequence[np.ndarray], text: Words) -> 
     )
 
 
-def task_table(cases: dict[str, Case], text: Words) -> Figure:
-    """Right answers of each case by task, mean of the seeds, as a matrix."""
-    values = np.stack([case.task_right.mean(axis=0) for case in cases.values()])  # (C, Q)
-    return maps.matrix(
-        values, [text(f"case.{name}") for name in cases], [text(f"task.{name}") for name in TASKS],
-        text, row_title=text("column.case"), column_title=text("column.task"),
-        value_title=text("series.right"), bounds=(0, 1), height=120 + 34 * len(cases),
-        alt=text("alt.task_table", cases=len(cases)),
+def by_task(cases: dict[str, Case], text: Words) -> Figure:
+    """Right answers of each case by task, mean of the seeds."""
+    return bars.grouped(
+        [
+            (text(f"case.{name}"), case.task_right.mean(axis=0).tolist(), role)
+            for (name, case), role in zip(cases.items(), CASE_ROLES, strict=False)
+        ],
+        [text(f"task.{name}") for name in TASKS], text, value_title=text("axis.right"),
+        alt=text("alt.by_task", cases=len(cases)), height=120 + (12 + 12 * len(cases)) * len(TASKS),
     )  # fmt: skip
 
 
@@ -227,9 +229,8 @@ def real_answers(answered: Sequence[Answered], text: Words) -> pd.DataFrame:
     return pd.DataFrame(
         {
             text("column.user"): [one.user for one in answered],
-            text("column.wanted"): [one.wanted for one in answered],
             text("column.before"): [one.before for one in answered],
             text("column.after"): [one.after for one in answered],
-            text("column.tokens"): [f"{one.tokens[0]} → {one.tokens[1]}" for one in answered],
+            text("column.wanted"): [one.wanted for one in answered],
         }
     )

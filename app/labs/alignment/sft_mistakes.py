@@ -25,7 +25,7 @@ def draw(page: LabPage) -> None:
         figure = charts.ends(recorded.result, names, measure, page.text)
         page.figure(figure, recorded.provenance, f"ends_{measure}")
     cases = {name: recorded.result.cases[name] for name in names}
-    page.figure(charts.task_table(cases, page.text), recorded.provenance, "task_table")
+    page.figure(charts.by_task(cases, page.text), recorded.provenance, "by_task")
     page.offer_notebook(
         "from dataclasses import replace\n\nfrom labcore.tuning.sft import run\n"
         "from labcore.tuning.sft_study import TRAINED\n\n"

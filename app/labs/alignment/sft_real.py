@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.charts import sft as charts
 from app.job import JobView
+from app.labs.alignment.sft_run import answer_table
 from app.model_picker import is_here
 from app.page import LabPage
 from app.provenance import COMPUTED, MEASURED, Provenance
@@ -99,7 +100,7 @@ def pictures(
     page.figure(charts.real_losses(looks, page.text), source, "real_losses")
     if result:
         st.markdown(f"**{page.text('answers')}**")
-        st.dataframe(charts.real_answers(result.answered, page.text), hide_index=True)
+        answer_table(charts.real_answers(result.answered, page.text))
         page.caption("real.answers.about", most=lab.MOST_ANSWER_TOKENS)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from app.charts import sft as charts
@@ -87,8 +88,19 @@ def pictures(
         page.figure(charts.loss(looks, config, page.text), source, "loss")
     if result:
         st.markdown(f"**{page.text('answers')}**")
-        st.dataframe(charts.answers(result.shown, page.text), hide_index=True)
+        answer_table(charts.answers(result.shown, page.text))
         page.caption("answers.about", tokens=f"{result.tokens_asked:.1f}")
+
+
+def answer_table(table: pd.DataFrame) -> None:
+    """Four columns of sentences that fit beside each other, on several lines where need be."""
+    widths = dict(zip(table.columns, (230, 200, 180, 130), strict=True))
+    st.dataframe(
+        table, hide_index=True, row_height=76, height=min(600, 40 + 76 * len(table)),
+        column_config={
+            name: st.column_config.TextColumn(width=width) for name, width in widths.items()
+        },
+    )  # fmt: skip
 
 
 def verdict(looks: Sequence[Look]) -> str:

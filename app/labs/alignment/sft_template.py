@@ -57,7 +57,7 @@ def rows(page: LabPage) -> None:
     st.markdown(
         page.text(
             "packed", padded=f"{result.padded_waste:.0%}", packed=f"{result.packed_waste:.0%}",
-            rows=len(result.packed), count=count, apart=f"{result.apart_change:.1g}",
+            rows=len(result.packed), count=count, apart=f"{result.apart_change:.5f}",
             open=f"{result.open_change:.1f}", asked=f"{result.asked_share:.0%}",
         )
     )  # fmt: skip

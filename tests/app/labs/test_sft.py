@@ -6,7 +6,7 @@ import pytest
 from app.charts import sft as charts
 from app.i18n import LANGUAGES, Words
 from app.labs.alignment import sft_mistakes, sft_real, sft_run
-from labcore.tuning import sft, sft_template
+from labcore.tuning import sft, sft_smollm2, sft_template
 from labcore.tuning.sft_smollm2 import RealLook
 from tests.app.conftest import checked, press, said
 
@@ -72,6 +72,13 @@ def test_the_recorded_real_run_is_drawn(open_lab, language):
     app = checked(open_lab("sft", language, part="real"))
     assert len(app.dataframe[0].value) == 6
     assert any(button.key == "sft.real.ask" for button in app.button)
+
+
+def test_the_real_model_answers_the_learner_twice(open_lab, monkeypatch):
+    monkeypatch.setattr(sft_smollm2, "MOST_ANSWER_TOKENS", 3)
+    app = checked(press(open_lab("sft", part="real"), "sft.real.ask"))
+    assert len(app.text) == 2
+    assert all(answer.value for answer in app.text)
 
 
 def test_settings_that_were_not_run_ask_for_a_run_or_a_file(open_lab):
