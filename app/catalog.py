@@ -86,11 +86,11 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         3, "alignment", "tune",
+        "sft",
         "lora",
         "hf",
         "reward",
         "rlhf",
-        "sft",
         "dpo",
     ),
     _chapter(

@@ -66,10 +66,12 @@ from labcore.tuning import (
     rlhf,
     rlhf_config,
     rlhf_study,
+    sft,
+    sft_smollm2,
+    sft_study,
     tune,
 )
 from labcore.tuning.reward_model import KINDS
-from labcore.tuning import dpo, dpo_study, sft, sft_smollm2, sft_study
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:

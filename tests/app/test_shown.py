@@ -67,6 +67,8 @@ def every_part_of_lora(app):
         app = app.run()
         assert not app.exception
     return app
+
+
 def every_part_of_sft(app):
     app.query_params.update({"part": "run", "steps": "50", "taught": "en"})
     return press(app.run(), "sft.run")
