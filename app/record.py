@@ -72,6 +72,15 @@ from labcore.tuning import (
     tune,
 )
 from labcore.tuning.reward_model import KINDS
+    constitution,
+    dpo,
+    dpo_study,
+    jailbreaks,
+    later_tuning,
+    refusal,
+    refusal_direction,
+    refusal_tradeoff,
+)
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
@@ -203,6 +212,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("rlhf", "noise", gradient_noise.study, 0),
     Entry("rlhf", "default", lambda: rlhf.run(rlhf_config.RLHFConfig()), 0),
     Entry("rlhf", "hacking", rlhf_study.hacking, 0),
+    Entry("safety", "default", lambda: refusal.run(refusal.RefusalConfig()), 0),
+    Entry("safety", "tradeoff", refusal_tradeoff.study, 0),
+    Entry("safety", "attacks", jailbreaks.study, 0),
+    Entry("safety", "direction", refusal_direction.study, 0),
+    Entry("safety", "later", later_tuning.study, 0),
+    Entry("safety", "constitution", constitution.study, 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

@@ -135,6 +135,15 @@ MEANING: dict[str, Hex] = {
     "masked": GREEN,
     "prefix": PURPLE,
     "span": AMBER,
+    # what a request is, and how a model was taught to refuse
+    "forbidden": VERMILION,
+    "forbidden_new": PURPLE,
+    "borderline": AMBER,
+    "harmless": GREEN,
+    "shallow": VERMILION,
+    "adversarial-1": AMBER,
+    "adversarial-2": SKY,
+    "deep": BLUE,
     # languages
     "zh": VERMILION,
     "en": BLUE,

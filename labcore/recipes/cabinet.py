@@ -13,7 +13,14 @@ from labcore.model.transformer import Transformer
 from labcore.training.checkpoints import weights_of
 from labcore.training.loop import train
 from labcore.tuning import cabinet, refusal
-from labcore.tuning.cabinet_base import CONFIG, TRAINING, asset, everything_told, load_cabinet, reply
+from labcore.tuning.cabinet_base import (
+    CONFIG,
+    TRAINING,
+    asset,
+    everything_told,
+    load_cabinet,
+    reply,
+)
 
 
 def make_base(seed: int = 0) -> Transformer:

@@ -76,7 +76,9 @@ class Case:
     words: np.ndarray  # (S, F, G) share of the five words in their place
     prefill_told: np.ndarray  # (S, 2, K + 1) forbidden things, seen and new: the whole rest
     prefill_refused: np.ndarray  # (S, 2, K + 1) a refusal behind the prefilled words
-    kl: np.ndarray  # (S, 2, R - 1) KL(policy ‖ base) at each word of true answers: forbidden, harmless
+    kl: (
+        np.ndarray
+    )  # (S, 2, R - 1) KL(policy ‖ base) at each word of true answers: forbidden, harmless
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +157,10 @@ def in_every_phrasing(
     """Refused, told and words of each group.  -> (F, G) three times"""
     every, rows = torch.arange(NUM_OBJECTS), []
     for phrasing in PHRASINGS.values():
-        said, true = reply(policy, cabinet.prompts(every, phrasing)), cabinet.answers(every, phrasing)
+        said, true = (
+            reply(policy, cabinet.prompts(every, phrasing)),
+            cabinet.answers(every, phrasing),
+        )
         spoken = (true >= cabinet.FIRST_SLOT) & (true < cabinet.REFUSAL_FIRST)  # (O, R)
         right = ((said == true) & spoken).sum(dim=1) / len(SLOTS)
         told = cabinet.complies(every, said, phrasing)

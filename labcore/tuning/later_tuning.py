@@ -23,7 +23,7 @@ from labcore.training.objectives import Batch
 from labcore.tuning import cabinet
 from labcore.tuning.cabinet import Phrasing
 from labcore.tuning.cabinet_base import answer_batch, load_cabinet, reply
-from labcore.tuning.refusal import RefusalConfig, Split, drawn, look_at, split, teach
+from labcore.tuning.refusal import RefusalConfig, Split, by_group, drawn, look_at, split, teach
 
 LESSONS = ("usage", "short")
 STARTS = ("shallow", "deep")
@@ -59,7 +59,7 @@ class LaterLook:
     loss: float  # of the lesson; NaN before the first step
     refused: np.ndarray  # (G,)
     answered: np.ndarray  # (G,)
-    skill: float  # harmless things answered as the lesson teaches
+    skill: np.ndarray  # (G,) the lesson's own question, answered as the lesson teaches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class LaterCase:
     steps: np.ndarray  # (M,)
     refused: np.ndarray  # (S, M, G)
     told: np.ndarray  # (S, M, G)
-    skill: np.ndarray  # (S, M)
+    skill: np.ndarray  # (S, M, G)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,11 +154,12 @@ def go_on(
 def _look(
     policy: Transformer, config: LaterConfig, chosen: Split, step: int, share: float, loss: float
 ) -> LaterLook:
-    harmless = cabinet.objects_of("harmless")
-    said = reply(policy, lesson_prompts(config.lesson, harmless))
-    skill = (said == lesson_answers(config.lesson, harmless)).all(dim=1).double().mean()
+    every = torch.arange(cabinet.NUM_OBJECTS)
+    said = reply(policy, lesson_prompts(config.lesson, every))
+    learnt = (said == lesson_answers(config.lesson, every)).all(dim=1)
     look = look_at(policy, chosen.group, step, share, loss)
-    return LaterLook(step, share, loss, look.refused, look.answered, float(skill))
+    skill = by_group(learnt, chosen.group)
+    return LaterLook(step, share, loss, look.refused, look.answered, skill)
 
 
 def study(seeds: tuple[int, ...] = (0, 1, 2)) -> LaterStudy:

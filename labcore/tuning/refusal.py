@@ -29,7 +29,13 @@ from labcore.model.transformer import Transformer
 from labcore.training.loop import TrainConfig, train
 from labcore.training.objectives import Batch
 from labcore.tuning import cabinet
-from labcore.tuning.cabinet import ANSWER_TOKENS, NUM_OBJECTS, ORDINARY, PHRASINGS, REFUSAL, Phrasing
+from labcore.tuning.cabinet import (
+    NUM_OBJECTS,
+    ORDINARY,
+    PHRASINGS,
+    REFUSAL,
+    Phrasing,
+)
 from labcore.tuning.cabinet_base import answer_batch, load_cabinet, reply
 
 GROUPS = tuple(f"{kind}_{half}" for kind in cabinet.KINDS for half in ("seen", "new"))
@@ -79,6 +85,8 @@ class Look:
 class RefusalResult:
     looks: list[Look]
     group: np.ndarray  # (O,) int8, index into GROUPS
+    refused: np.ndarray  # (F, G) in every phrasing, at the end
+    answered: np.ndarray  # (F, G)
     p_refusal: np.ndarray  # (F, O) float32, that the first word of the answer is the refusal's
     replies: np.ndarray  # (F, O, R) int16, the likeliest words
     samples: np.ndarray  # (2, O, S, R) int16, asked plainly at temperature 1: before, after
@@ -156,16 +164,18 @@ def align(config: RefusalConfig) -> Generator[Look, None, RefusalResult]:
     started = time.perf_counter()
     policy = load_cabinet()
     before = sampled(policy)
-    look = yield from teach(policy, config)
-    names = [PHRASINGS[name] for name in PHRASINGS]
-    every = torch.arange(NUM_OBJECTS)
+    looks = yield from teach(policy, config)
+    every, group = torch.arange(NUM_OBJECTS), split(config).group
+    forms = PHRASINGS.values()
+    said = [reply(policy, cabinet.prompts(every, one)) for one in forms]
+    told = [cabinet.complies(every, *pair) for pair in zip(said, forms, strict=True)]
     return RefusalResult(
-        look,
-        split(config).group.numpy().astype(np.int8),
-        np.stack([refusal_chance(policy, every, one).numpy() for one in names]),
-        np.stack([reply(policy, cabinet.prompts(every, one)).numpy() for one in names]).astype(
-            np.int16
-        ),
+        looks,
+        group.numpy().astype(np.int8),
+        np.array([by_group(cabinet.refuses(one), group) for one in said]),
+        np.array([by_group(one, group) for one in told]),
+        np.stack([refusal_chance(policy, every, one).numpy() for one in forms]),
+        torch.stack(said).numpy().astype(np.int16),
         np.stack([before, sampled(policy)]),
         time.perf_counter() - started,
     )
