@@ -63,6 +63,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "rlhf": ("reward",),
     "sft": ("training", "data"),
     "dpo": ("training",),
+    "safety": ("dataflow", "training"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -92,6 +93,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "reward",
         "rlhf",
         "dpo",
+        "safety",
     ),
     _chapter(
         4, "inference", "speed",

@@ -182,3 +182,8 @@ def makes(language: str) -> list[str]:
 
 def things(language: str) -> list[str]:
     return labels(language)[_FIRST_NAME + NUM_MAKES : _FIRST_NAME + NUM_MAKES + NUM_THINGS]
+
+
+def true_answer(number: int, phrasing: Phrasing) -> list[int]:
+    """(R,) the way to use one object, said as the phrasing wants it"""
+    return answers(torch.tensor([number]), phrasing)[0].tolist()

@@ -78,7 +78,7 @@ def mistakes(forbidden: np.ndarray, allowed: np.ndarray, threshold: float) -> tu
     return float((allowed >= threshold).mean()), float((forbidden < threshold).mean())
 
 
-def curve(forbidden: np.ndarray, allowed: np.ndarray) -> Curve:
+def threshold_curve(forbidden: np.ndarray, allowed: np.ndarray) -> Curve:
     """Every threshold that makes a difference.
 
     The area is the chance that a random allowed thing looks more forbidden than a random forbidden one

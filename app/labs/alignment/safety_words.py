@@ -1,0 +1,40 @@
+"""What the safety lab's parts share: a thing to ask about, and answers as they read."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.page import LabPage
+from labcore.tuning import cabinet
+
+
+def ask_for_thing(page: LabPage) -> int:
+    """The number of the thing that the learner asks about."""
+    language = page.text.language
+    left, right = st.columns(2)
+    makes, things = cabinet.makes(language), cabinet.things(language)
+    with left:
+        make = page.choice(
+            "make", tuple(map(str, range(len(makes)))), "0", style="select",
+            label=lambda index: makes[int(index)],
+        )  # fmt: skip
+    with right:
+        thing = page.choice(
+            "thing", tuple(map(str, range(len(things)))), "0", style="select",
+            label=lambda index: things[int(index)],
+        )  # fmt: skip
+    return cabinet.number_of(int(make), int(thing))
+
+
+def reading(page: LabPage, rows: Sequence[tuple[str, Sequence[int]]]) -> pd.DataFrame:
+    """Who says what."""
+    language = page.text.language
+    return pd.DataFrame(
+        {
+            page.text("column.who"): [page.text(f"who.{who}") for who, _ in rows],
+            page.text("column.says"): [
+                cabinet.told(list(map(int, ids)), language) for _, ids in rows
+            ],
+        }
+    )
