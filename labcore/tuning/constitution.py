@@ -155,8 +155,9 @@ class ConstitutionStudy:
 
 
 def is_about(text: str, language: str, question: str) -> bool:
-    """Whether it names one of the things that the question is about."""
-    return any(word in text.lower() for word in TOPICS[language][question])
+    """Whether it names one of the things that the question is about, beyond saying the question again."""
+    rest = text.lower().replace(question.lower(), "").replace(question.lower().rstrip("?？"), "")
+    return any(word in rest for word in TOPICS[language][question])
 
 
 def prompt_of(stage: str, language: str, **parts: str) -> str:

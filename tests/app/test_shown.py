@@ -112,6 +112,15 @@ def every_part_of_reward(app):
     return press(app.run(), "reward.run")
 
 
+def every_part_of_safety(app):
+    app = press(app, "safety.run")
+    for part in ("tradeoff", "attacks", "direction"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return app
+
+
 def every_part_of_heads(app):
     for part, more in (("ranking", {"ranked": "world-copier"}), ("sharing", {})):
         app.query_params.update({"part": part, **more})
@@ -217,6 +226,7 @@ PREPARE = {
     "rlhf": every_part_of_rlhf,
     "reward": every_part_of_reward,
     "hf": every_part_of_hf,
+    "safety": every_part_of_safety,
     "scaling": every_part_of_scaling,
 }
 QUICK = {
@@ -239,6 +249,7 @@ QUICK = {
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},
     "hf": {"model": "tiny-llama", "steps": "4"},
+    "safety": {"steps": "20", "depth": "deep"},
     "scaling": {"budget": "5"},
 }
 

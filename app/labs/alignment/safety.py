@@ -24,7 +24,7 @@ from labcore.tuning.refusal import GROUPS, Look, RefusalConfig, RefusalResult
 
 SHOWN = (
     cabinet.kind_of, refusal.refusal_behind, refusal.examples, refusal_tradeoff.mistakes,
-    jailbreaks.prefilled, jailbreaks.kl_by_word, refusal_direction.difference_of_means,
+    jailbreaks.prefilled, refusal_direction.difference_of_means,
     refusal_direction.ablate,
 )  # fmt: skip
 

@@ -13,8 +13,12 @@ from labcore.tuning.principles import PRINCIPLES
 
 
 def part(page: LabPage) -> None:
-    language = page.text.language
-    mode = page.choice("mode", ("recorded", "own"), "recorded")
+    left, right = st.columns(2)
+    with left:
+        mode = page.choice("mode", ("recorded", "own"), "recorded")
+    with right:
+        # The model was trained in English: in Chinese it says next to nothing, which is also worth seeing.
+        language = page.choice("asked_in", lab.LANGUAGES, "en")
     if mode == "own":
         own(page, language)
         return
