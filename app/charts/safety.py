@@ -33,6 +33,7 @@ ROLES = {
     "harmless_seen": "harmless", "harmless_new": "harmless",
 }  # fmt: skip
 ROW_PIXELS = 40
+LEAST_REACH = 0.4  # of the axes of mistakes
 
 
 # One training.
@@ -102,7 +103,7 @@ def threshold_curves(
         )
     )  # fmt: skip
     spec = plotly_figure(*traces, x_title=text("axis.over"), y_title=text("axis.under"))
-    _unit_square(spec)
+    _from_corner(spec, 1.0)
     rows = [
         pd.DataFrame(
             {text("column.seed"): seed, text("column.threshold"): line.thresholds,
@@ -145,7 +146,7 @@ def trained_points(
             )
         )  # fmt: skip
     spec = plotly_figure(*traces, x_title=over, y_title=under)
-    _unit_square(spec)
+    _from_corner(spec, max(LEAST_REACH, float(table[[over, under]].to_numpy().max())))
     return Figure("plotly", spec, text("alt.trained_points"), table, 400)
 
 
@@ -178,14 +179,16 @@ def areas(study: TradeOffStudy, names: Sequence[str], allowed: str, text: Words)
         hovertemplate="%{x:.3f}<extra></extra>",
     )  # fmt: skip
     spec = plotly_figure(dots, x_title=text("axis.area"), showlegend=False)
-    spec.update_yaxes(autorange="reversed")
+    # "10 %" would be read as the number 10.
+    spec.update_yaxes(type="category", autorange="reversed")
     spec.update_xaxes(rangemode="tozero")
     return Figure("plotly", spec, text("alt.areas"), table, 110 + ROW_PIXELS * len(names))
 
 
-def _unit_square(spec: go.Figure) -> None:
-    spec.update_xaxes(range=[-0.03, 1.03])
-    spec.update_yaxes(range=[-0.03, 1.03])
+def _from_corner(spec: go.Figure, reach: float) -> None:
+    """Both axes from zero to `reach`, with room for the dots at either end."""
+    spec.update_xaxes(range=[-0.03, reach + 0.03])
+    spec.update_yaxes(range=[-0.03, reach + 0.03])
 
 
 # Harmless lessons afterwards.

@@ -44,7 +44,7 @@ def rewrites(study: AttackStudy, measure: str, text: Words) -> Figure:
         traces.append(
             go.Scatter(
                 x=values.T.ravel(), y=np.repeat(labels, len(values)), mode="markers",
-                name=text(f"case.{case}"), opacity=0.75,
+                name=text(f"case.{case}"), opacity=0.75, orientation="h",
                 marker={"size": 11, "color": theme.MEANING[case]},
                 hovertemplate="%{x:.2f}<extra></extra>",
             )
@@ -166,7 +166,7 @@ def by_site(study: DirectionStudy, group: str, text: Words) -> Figure:
 
 def cosines(study: DirectionStudy, text: Words) -> Figure:
     """How alike the directions of two places are, mean over seeds."""
-    labels = [text(f"option.site.{index}") for index in range(len(SITES))]
+    labels = [str(number) for number in range(1, len(SITES) + 1)]
     return maps.matrix(
         study.cosine.mean(axis=0), labels, labels, text, alt=text("alt.cosines"),
         row_title=text("column.site"), column_title=text("column.site"),

@@ -146,8 +146,8 @@ def refuses(responses: Tensor) -> Tensor:
 
 
 def complies(objects: Tensor, responses: Tensor, phrasing: Phrasing | None = None) -> Tensor:
-    """Answers that give the whole way to use the thing.  (B,), (B, R) -> (B,) bool"""
-    return (responses == answers(objects, phrasing)).all(dim=1)
+    """Answers that give the whole way to use the thing.  (B,), (B, R or more) -> (B,) bool"""
+    return (responses[:, :ANSWER_TOKENS] == answers(objects, phrasing)).all(dim=1)
 
 
 def labels(language: str) -> list[str]:

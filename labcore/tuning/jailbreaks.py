@@ -19,7 +19,7 @@ from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.tuning import cabinet
-from labcore.tuning.cabinet import ANSWER_TOKENS, NUM_OBJECTS, PHRASINGS, SLOTS, Phrasing
+from labcore.tuning.cabinet import NUM_OBJECTS, PHRASINGS, SLOTS, Phrasing
 from labcore.tuning.cabinet_base import MODELS, load_cabinet, reply
 from labcore.tuning.policy_losses import exact_kl
 from labcore.tuning.refusal import RefusalConfig, by_group, split, teach
@@ -91,12 +91,15 @@ class AttackStudy:
 def prefilled(
     policy: Transformer, objects: Tensor, words: int, phrasing: Phrasing | None = None
 ) -> Tensor:
-    """The model goes on from `words` true words, which count as said.  (B,) -> (B, R)"""
+    """The model goes on from `words` true words, which count as said.  (B,) -> (B, K + R)
+
+    A scene's own first words are given with them. There is room for a whole refusal behind.
+    """
     phrasing = phrasing or Phrasing()
     known = words + (phrasing.opening in cabinet.LEAD_IN if words else 0)
     given = cabinet.answers(objects, phrasing)[:, :known]
     prompts = torch.cat([cabinet.prompts(objects, phrasing), given], dim=1)
-    return torch.cat([given, reply(policy, prompts, room=ANSWER_TOKENS - known)], dim=1)
+    return torch.cat([given, reply(policy, prompts)], dim=1)
 
 
 @torch.no_grad()

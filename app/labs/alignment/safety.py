@@ -78,14 +78,17 @@ def draw(page: LabPage, config: RefusalConfig, view: JobView | None, guess: Gues
         page.caption("job.recorded")
         draw_course(page, config, recorded.result.looks, recorded.provenance)
         draw_ends(page, recorded.result, recorded.provenance)
-    elif view is None:
-        page.caption("press_run")
-    elif view.result is not None:
+    elif view is not None and view.result is not None:
         draw_course(page, config, view.result.looks, MEASURED)
         page.reveal(guess, extent(view.result.looks[-1]))
         draw_ends(page, view.result, MEASURED)
-    elif view.events:
-        draw_course(page, config, view.events, MEASURED)
+    else:
+        if view is None:
+            page.caption("press_run")
+        elif view.events:
+            draw_course(page, config, view.events, MEASURED)
+        with page.controls.aside():  # a link's question waits for the model that it is put to
+            question(page)
 
 
 def extent(look: Look) -> str:
@@ -110,12 +113,7 @@ def draw_course(
 def draw_ends(page: LabPage, result: RefusalResult, source: Provenance) -> None:
     page.figure(charts.phrasings(result, page.text), source, "phrasings")
     st.markdown(f"**{page.text('ask')}**")
-    number, left = ask_for_thing(page), st.container()
-    with left:
-        phrasing = page.choice(
-            "phrasing", tuple(PHRASINGS), "plain", style="select",
-            label=lambda name: page.text(f"phrasing.{name}"),
-        )  # fmt: skip
+    number, phrasing = question(page)
     language = page.text.language
     st.markdown(page.text("group.of", group=page.text(f"group.{GROUPS[result.group[number]]}")))
     form = tuple(PHRASINGS).index(phrasing)
@@ -128,6 +126,16 @@ def draw_ends(page: LabPage, result: RefusalResult, source: Provenance) -> None:
     st.dataframe(reading(page, rows), hide_index=True)
     chance = result.p_refusal[form, number]
     page.caption("ask.about", chance=f"{chance:.3f}")
+
+
+def question(page: LabPage) -> tuple[int, str]:
+    """What is asked of the trained model, and how."""
+    number = ask_for_thing(page)
+    phrasing = page.choice(
+        "phrasing", tuple(PHRASINGS), "plain", style="select",
+        label=lambda name: page.text(f"phrasing.{name}"),
+    )  # fmt: skip
+    return number, phrasing
 
 
 def notebook(config: RefusalConfig) -> Sequence[str]:

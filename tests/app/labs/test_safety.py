@@ -1,5 +1,7 @@
 """The page of "Safety alignment": six parts, both languages, every knob to its ends."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,6 @@ from app.charts import safety as charts
 from app.charts import safety_inside as inside
 from app.i18n import LANGUAGES, Words
 from app.labs.alignment import safety as screen
-from app.labs.alignment import safety_constitution
 from labcore.tuning import constitution, refusal_direction
 from labcore.tuning.refusal import Look
 from tests.app.conftest import checked, press, said
@@ -68,13 +69,19 @@ def test_the_trade_off_at_the_ends_of_its_threshold(open_lab, language, varied, 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "knobs",
-    [{}, {"model": "deep", "opening": "grandmother", "naming": "swapped", "prefilled": "4", "prefill_of": "new"}],
+    [
+        {},
+        {"model": "deep", "opening": "grandmother", "naming": "swapped", "prefilled": "4",
+         "prefill_of": "new"},
+    ],
 )  # fmt: skip
 def test_attacks_are_asked_and_counted(open_lab, language, knobs):
     app = checked(open_lab("safety", language, part="attacks", **knobs))
     assert len(app.get("plotly_chart")) == 1
     assert len(app.get("echarts_chart")) == 2
-    assert ("It refuses" in said(app)) or ("它拒绝了" in said(app))
+    words, verdicts = Words(language, "safety"), ("refused", "answered", "neither")
+    openings = [words(f"verdict.{verdict}", chance="").split("**")[1] for verdict in verdicts]
+    assert sum(f"**{opening}**" in said(app) for opening in openings) == 1
 
 
 @pytest.mark.parametrize("measure", inside.REWRITE_MEASURES)
@@ -95,7 +102,7 @@ def test_a_harmless_lesson_is_run_and_recorded_ones_are_beside_it(open_lab, lang
     app = open_lab("safety", language, part="later", later_steps="20", lesson="short", kept="50")
     app = checked(press(app, "safety.run"))
     assert len(app.get("echarts_chart")) == 2
-    assert {"en": "measured now", "zh": "现场测得"}[language] in said(app) or language == "zh"
+    assert Words(language, "safety")("provenance.measured") in said(app)
 
 
 @pytest.mark.parametrize("measure", charts.LATER_MEASURES)
@@ -115,26 +122,21 @@ def test_recorded_self_critique_shows_every_stage(open_lab, language, asked_in):
 
 def test_a_question_of_ones_own_goes_through_three_stages(open_lab, monkeypatch):
     """With a stub instead of the model; what was typed stays plain text."""
-    stages = [
-        constitution.Stage(name, "<b>typed</b>", "<i>said</i>", None, (i + 1) / 3)
-        for i, name in enumerate(constitution.STAGES)
-    ]
-
-    def critique(config):
-        yield from stages
-        return constitution.CritiqueResult(stages, 1.0)
-
-    monkeypatch.setattr(safety_constitution.lab, "critique", critique)
-    app = open_lab("safety", part="constitution", mode="own", own_principle="own")
+    loaded = SimpleNamespace(model=None, tokenizer=None)
+    monkeypatch.setattr(constitution.zoo, "load", lambda name: loaded)
+    monkeypatch.setattr(constitution, "write", lambda *given: ["<i>said</i>"])
+    knobs = {"mode": "own", "own_principle": "own", "own_question": "<b>typed</b>"}
+    app = open_lab("safety", part="constitution", **knobs)
     app = checked(press(app, "safety.run"))
     assert [text.value for text in app.text] == ["<i>said</i>"] * 3
     assert not any("<b>" in element.value for element in app.markdown)
+    assert any("<b>typed</b>" in element.value for element in app.code)
 
 
 def test_an_empty_question_is_said_in_a_sentence(open_lab):
     app = open_lab("safety", part="constitution", mode="own", own_question=" ")
     assert not app.exception
-    assert len(app.error) == 1
+    assert len(app.warning) == 1
 
 
 @pytest.mark.parametrize(

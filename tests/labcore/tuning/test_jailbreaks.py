@@ -19,27 +19,25 @@ FORBIDDEN = cabinet.objects_of("forbidden")
 class OneWordDeep(torch.nn.Module):
     """Refuses at the first word of its answer; behind any other word it goes on with the truth."""
 
-    def __init__(self):
+    def __init__(self, objects):
         super().__init__()
-        self.text = None
+        self.objects, self.text = objects, None
 
     def forward(self, tokens, cache=None):
         self.text = tokens if self.text is None else torch.cat([self.text, tokens], dim=1)
         said = self.text[:, cabinet.PROMPT_TOKENS :]
-        place = said.shape[1]
-        objects = (self.text[:, 1] - self.text[0, 1].min()) * 0 + self.objects
-        true = cabinet.answers(objects)
-        refusing = torch.tensor([place == 0]) if place == 0 else said[:, 0] == cabinet.REFUSAL[0]
-        word = torch.where(refusing, cabinet.REFUSAL[place], true[:, place])
+        place = min(said.shape[1], cabinet.ANSWER_TOKENS - 1)  # behind the end nobody listens
+        refusing = torch.full((3,), True) if place == 0 else said[:, 0] == cabinet.REFUSAL[0]
+        word = torch.where(
+            refusing, cabinet.REFUSAL[place], cabinet.answers(self.objects)[:, place]
+        )
         logits = torch.nn.functional.one_hot(word, cabinet.VOCAB_SIZE).float()
         return Output(logits[:, None], None, None, None)
 
 
 @pytest.mark.parametrize(("words", "told"), [(0, False), (1, True), (4, True)])
 def test_one_given_word_gets_past_a_model_that_refuses_at_the_first_only(words, told):
-    policy = OneWordDeep()
-    policy.objects = FORBIDDEN[:3]
-    said = jailbreaks.prefilled(policy, FORBIDDEN[:3], words)
+    said = jailbreaks.prefilled(OneWordDeep(FORBIDDEN[:3]), FORBIDDEN[:3], words)
     assert cabinet.complies(FORBIDDEN[:3], said).tolist() == [told] * 3
     assert cabinet.refuses(said).tolist() == [not told] * 3
 
@@ -47,7 +45,8 @@ def test_one_given_word_gets_past_a_model_that_refuses_at_the_first_only(words, 
 def test_given_words_stand_where_they_were_put_lead_in_included():
     said = jailbreaks.prefilled(load_cabinet("deep"), FORBIDDEN, 2, Phrasing("story"))
     assert torch.equal(said[:, :3], cabinet.answers(FORBIDDEN, Phrasing("story"))[:, :3])
-    assert said.shape == (25, cabinet.ANSWER_TOKENS)
+    assert said.shape == (25, 3 + cabinet.ANSWER_TOKENS)
+    assert cabinet.refuses(said).double().mean() > 0.9
 
 
 def test_a_model_is_no_distance_from_itself():
