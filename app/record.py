@@ -51,16 +51,22 @@ from labcore.scaling import answers as scaling_answers
 from labcore.scaling import experts, extrapolation
 from labcore.scaling import sweep as scaling_sweep
 from labcore.tuning import (
+    constitution,
     dpo,
     dpo_study,
     gradient_noise,
     hf_beside,
     hf_run,
     hf_study,
+    jailbreaks,
+    later_tuning,
     lora_arithmetic,
     lora_frontier,
     lora_rates,
     lora_spectrum,
+    refusal,
+    refusal_direction,
+    refusal_tradeoff,
     reward,
     reward_study,
     rlhf,
@@ -72,15 +78,6 @@ from labcore.tuning import (
     tune,
 )
 from labcore.tuning.reward_model import KINDS
-    constitution,
-    dpo,
-    dpo_study,
-    jailbreaks,
-    later_tuning,
-    refusal,
-    refusal_direction,
-    refusal_tradeoff,
-)
 
 
 def _sweep(name: str) -> scaling_sweep.SweepResult:
