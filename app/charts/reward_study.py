@@ -18,6 +18,7 @@ from app.i18n import Words
 from labcore.tuning.preferences import CAUSES
 from labcore.tuning.reward import flattened
 from labcore.tuning.reward_labels import FIRST, SAME, Labels
+from labcore.tuning.reward_probe import Misread
 from labcore.tuning.reward_study import Strangers, Study
 from labcore.tuning.sums import MOST_MARKS
 
@@ -29,7 +30,12 @@ DASHES = {"informed": False, "no-taste": True, "shallow": False, "shallow-no-tas
 # Several seeds.
 
 
-def found(study: Study, names: Sequence[str], cause: str, text: Words) -> Figure:
+def case_name(name: str, group: str, text: Words) -> str:
+    """A case may go by another name where it is compared with others."""
+    return text.find(f"case.{group}.{name}") or text(f"case.{name}")
+
+
+def found(study: Study, names: Sequence[str], cause: str, group: str, text: Words) -> Figure:
     """The worth of one cause in every case: planted, in the pairs, found; a dot per seed."""
     at, cases = CAUSES.index(cause), [study.cases[name] for name in names]
     rows = [
@@ -39,18 +45,22 @@ def found(study: Study, names: Sequence[str], cause: str, text: Words) -> Figure
     ]
     title = text(f"axis.worth.{cause}")
     return _dots(
-        rows, [text(f"case.{name}") for name in names], title, text(f"alt.found.{cause}"), text
+        rows,
+        [case_name(name, group, text) for name in names],
+        title,
+        text(f"alt.found.{cause}"),
+        text,
     )
 
 
-def score(study: Study, names: Sequence[str], measure: str, text: Words) -> Figure:
+def score(study: Study, names: Sequence[str], measure: str, group: str, text: Words) -> Figure:
     """Pair accuracy beside the best possible, or the calibration error."""
     cases = [study.cases[name] for name in names]
     rows = [(measure, "changed", "circle", [getattr(case, measure) for case in cases])]
     if measure == "accuracy":
         best = [np.array([case.best_accuracy]) for case in cases]
         rows.insert(0, ("best", "baseline", "diamond", best))
-    labels = [text(f"case.{name}") for name in names]
+    labels = [case_name(name, group, text) for name in names]
     return _dots(rows, labels, text(f"axis.{measure}"), text(f"alt.score.{measure}"), text)
 
 
@@ -146,6 +156,44 @@ def strangers(result: Strangers, text: Words) -> Figure:
         rows.append((kind, KIND_ROLES[kind], "circle", list(means.T)))
     labels = [text(f"stranger.{name}") for name in first.names]
     return _dots(rows, labels, text("axis.above"), text("alt.strangers"), text)
+
+
+def misread(result: Misread, text: Words) -> Figure:
+    """Scores at the padding over scores at the end: on the dashed line they would agree."""
+    low, high = (
+        float(
+            bound(
+                [bound(one) for one in (result.at_end, result.at_padding, result.in_narrower_rows)]
+            )
+        )
+        for bound in (np.min, np.max)
+    )
+    honest = go.Scatter(
+        x=[low, high], y=[low, high], mode="lines", name=text("series.agree"), hoverinfo="skip",
+        line={"color": theme.MEANING["floor"], "dash": "dash", "width": 1.5},
+    )  # fmt: skip
+    dots = [
+        go.Scatter(
+            x=result.at_end, y=values, mode="markers", name=text(f"series.{name}"), opacity=0.6,
+            marker={"size": 7, "color": theme.MEANING[role], "symbol": symbol},
+            hovertemplate="%{x:.2f} → %{y:.2f}<extra></extra>",
+        )
+        for name, values, role, symbol in (
+            ("wide", result.at_padding, "rejected", "x"),
+            ("narrow", result.in_narrower_rows, "key", "circle"),
+        )
+    ]  # fmt: skip
+    figure = plotly_figure(
+        honest, *dots, x_title=text("axis.at_end"), y_title=text("axis.at_padding")
+    )
+    table = pd.DataFrame(
+        {
+            text("axis.at_end"): result.at_end.round(3),
+            text("series.wide"): result.at_padding.round(3),
+            text("series.narrow"): result.in_narrower_rows.round(3),
+        }
+    )
+    return Figure("plotly", figure, text("alt.misread"), table, 340)
 
 
 def padding(result: Strangers, text: Words) -> Figure:

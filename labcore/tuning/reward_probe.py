@@ -20,6 +20,7 @@ from labcore.tuning.reward_model import KINDS, RewardModel, load_reward_model, r
 from labcore.tuning.reward_training import pair_accuracy, rewards_of
 
 JUDGED_SUMS, JUDGED_PAIRS = 200, 500
+MISREAD_PAIRS = 100
 MOST_MARKS = 4  # what fits behind three digits, before the end
 STRANGE = ("off", "reversed", "zeros", "empty", "marks", "noise", "endless")
 
@@ -112,6 +113,35 @@ def padding_scores(model: RewardModel, pairs: Pairs, columns: int) -> Tensor:
         for reader in model.reader:
             scores[-1] += model.judge(reading(reader, prompts, responses))[:, 0]
     return torch.stack(scores, dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MisreadConfig:
+    kind: str = "shallow"
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise LabInputError("kind", self.kind, "known_choice", allowed=KINDS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Misread:
+    """Scores of the same answers by a bundled model, read in three places."""
+
+    at_end: np.ndarray  # (B,)
+    at_padding: np.ndarray  # (B,) last of eight columns
+    in_narrower_rows: np.ndarray  # (B,) last of six
+
+
+@torch.no_grad()
+def misread(config: MisreadConfig) -> Misread:
+    model = load_reward_model(config.kind)
+    generator = torch.Generator().manual_seed(7)
+    pairs = collect_pairs(load_policy(), Rater(), MISREAD_PAIRS, generator, True)
+    fits = (pairs.responses[:, :, -2:] == sums.PAD).all(dim=2)
+    scores = [rewards_of(model, pairs)]
+    scores += [padding_scores(model, pairs, sums.RESPONSE_TOKENS - less) for less in (0, 2)]
+    return Misread(*(score[fits].double().numpy() for score in scores))
 
 
 # An answer of one's own.

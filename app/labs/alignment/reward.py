@@ -58,9 +58,10 @@ def knobs(page: LabPage) -> RewardConfig:
         marks = page.slider("marks", -2.0, 2.0, DEFAULT.marks, 0.25)
     with right:
         digits = page.slider("digits", -2.0, 2.0, DEFAULT.digits, 0.25)
+    left, right = st.columns(2)
     with left:
         slips = page.slider("slips", 0, 50, 0, 5)
-    with middle:
+    with right:
         pairs = page.choice("pairs", PAIRS, str(DEFAULT.pairs), style="slide", label=str)
     with st.expander(page.text("more"), key="reward-more"):
         left, middle, right = st.columns(3)

@@ -7,11 +7,12 @@ import streamlit as st
 
 from app.charts import reward_study as charts
 from app.page import LabPage
+from app.provenance import COMPUTED
 from labcore.errors import LabInputError
 from labcore.tuning import reward_probe as lab
 from labcore.tuning import sums
 from labcore.tuning.reward_model import KINDS
-from labcore.tuning.reward_probe import OwnAnswer
+from labcore.tuning.reward_probe import MisreadConfig, OwnAnswer
 from labcore.tuning.reward_study import Strangers
 
 DEFAULT = OwnAnswer()
@@ -22,6 +23,9 @@ def draw(page: LabPage) -> None:
     recorded = page.recording("strangers", Strangers)
     result = recorded.result
     page.figure(charts.strangers(result, page.text), recorded.provenance, "strangers")
+    kind = page.choice("kind", KINDS, KINDS[0])
+    misread = page.run(lab.misread, MisreadConfig(kind))
+    page.figure(charts.misread(misread, page.text), COMPUTED, "misread")
     page.figure(charts.padding(result, page.text), recorded.provenance, "padding")
     for kind in KINDS:
         means = {

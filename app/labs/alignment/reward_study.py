@@ -33,9 +33,11 @@ def draw_group(page: LabPage, study: Study, group: str, source: Provenance) -> N
     if group == "slips":
         page.figure(charts.flattening(study, names, text), source, "flattening")
     for cause in causes.get(group, ()):
-        page.figure(charts.found(study, names, cause, text), source, f"found_{cause}")
+        page.figure(charts.found(study, names, cause, group, text), source, f"found_{cause}")
     if group == "taste":
         page.figure(charts.dependence(study, WITH_MARKS, text), source, "gain")
     if group in ("slips", "pairs"):
         for measure in ("accuracy", "calibration_error"):
-            page.figure(charts.score(study, names, measure, text), source, f"score_{measure}")
+            page.figure(
+                charts.score(study, names, measure, group, text), source, f"score_{measure}"
+            )

@@ -9,7 +9,7 @@ from app.charts import reward_study as study_charts
 from app.i18n import LANGUAGES, Words
 from app.labs.alignment import reward as screen
 from app.labs.alignment import reward_label, reward_study
-from labcore.tuning import reward, reward_labels
+from labcore.tuning import reward, reward_labels, reward_probe
 from labcore.tuning.reward_labels import LabelConfig
 from labcore.tuning.reward_study import CASES, Strangers, Study
 from tests.app.conftest import checked, press, said
@@ -131,14 +131,14 @@ def test_every_case_is_in_a_group_and_has_a_name():
 @pytest.mark.parametrize("answer", ["85!", "８５！", "", "!!!!!!!", "999999999999"])
 def test_an_answer_of_ones_own_is_scored(open_lab, language, answer):
     app = checked(open_lab("reward", language, part="strangers", answer=answer))
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
     assert not app.warning
 
 
 def test_an_answer_in_letters_is_refused_in_a_sentence(open_lab):
     app = open_lab("reward", part="strangers", answer="eighty")
     assert "Only digits" in app.warning[0].value
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,23 @@ def test_calibration_dots_lie_where_the_numbers_are():
     figure = charts.calibration(exam.calibration, EN)
     np.testing.assert_array_equal(figure.spec.data[2].x, exam.calibration.confidence)
     assert sum(figure.spec.data[0].y) == pytest.approx(1)
+
+
+def test_a_case_has_another_name_among_others():
+    study = recorded("study", Study)
+    names = reward_study.GROUPS["pairs"]
+    figure = study_charts.found(study, names, "right", "pairs", EN)
+    assert set(figure.spec.data[1].y) == {"250 pairs", "1,000 pairs", "4,000 pairs"}
+
+
+@pytest.mark.parametrize("kind", ["shallow", "informed"])
+def test_scores_read_in_the_wrong_place_leave_the_line(kind):
+    """Each dot is one answer; read where it ends, all would lie on the line."""
+    found = reward_probe.misread(reward_probe.MisreadConfig(kind))
+    figure = study_charts.misread(found, EN)
+    np.testing.assert_array_equal(figure.spec.data[1].x, found.at_end)
+    assert np.abs(found.at_padding - found.at_end).mean() > 0.3
+    assert np.abs(found.at_padding - found.in_narrower_rows).mean() > 0.1
 
 
 def test_a_choice_foretold_against_what_was_chosen_counts_as_a_miss():

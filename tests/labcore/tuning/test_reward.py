@@ -35,7 +35,9 @@ from labcore.tuning.reward_labels import (
 from labcore.tuning.reward_labels import run as label
 from labcore.tuning.reward_model import bradley_terry_loss, load_reward_model
 from labcore.tuning.reward_probe import (
+    MisreadConfig,
     OwnAnswer,
+    misread,
     own_rewards,
     padding_scores,
     probe,
@@ -321,6 +323,14 @@ def test_a_score_at_the_padding_depends_on_how_wide_the_row_is(pairs):
     assert (wide - narrow)[fits].abs().mean() > 0.1
     cut = type(few)(few.asked, few.responses[:, :, :7], few.first_preferred, few.chance)
     assert torch.allclose(rewards_of(model, few)[fits], rewards_of(model, cut)[fits], atol=1e-4)
+
+
+def test_only_answers_that_fit_the_narrower_row_are_compared():
+    found = misread(MisreadConfig("shallow"))
+    assert found.at_end.shape == found.at_padding.shape == found.in_narrower_rows.shape
+    assert 150 < len(found.at_end) <= 200
+    with pytest.raises(LabInputError):
+        MisreadConfig("deep")
 
 
 def test_own_rewards_are_measured_from_the_plain_right_answer():
