@@ -17,7 +17,7 @@ from app.figures import Figure
 from app.i18n import Words
 from labcore.tuning.best_of_n import BestOfN
 from labcore.tuning.gradient_noise import GradientNoise
-from labcore.tuning.rlhf_exam import DRAWS
+from labcore.tuning.rlhf_exam import DRAWS, Look
 from labcore.tuning.rlhf_study import AbilityStudy, Case
 
 SHARES = ("sampled_right", "greedy_right", "dead", "foretold")
@@ -46,14 +46,7 @@ def frontier(
     The distance is drawn as its square root, as Gao et al. do: near the start there is much to see.
     """
     own = best.right if measure == "sampled_right" else best.proxy
-    traces = [
-        go.Scatter(
-            x=np.sqrt(best.divergence_nats), y=own, mode="lines+markers+text",
-            name=text("series.best"), text=[f"{count}" for count in best.counts],
-            textposition="top center", line={"color": theme.MEANING["baseline"], "dash": "dash"},
-            hovertemplate="n = %{text}: %{y:.3f}<extra></extra>",
-        )
-    ]  # fmt: skip
+    traces = [best_line(best, own, text)]
     for index, name in enumerate(names):
         case, colour = cases[name], theme.colour("", index)
         path, gone = case.measures[measure].mean(axis=0), case.measures["divergence_nats"]
@@ -74,6 +67,42 @@ def frontier(
     figure = plotly_figure(*traces, x_title=text("axis.root_kl"), y_title=title)
     alt = text("alt.frontier", measure=title)
     return Figure("plotly", figure, alt, _frontier_table(cases, names, best, own, title, text), 400)
+
+
+def best_line(best: BestOfN, values: np.ndarray, text: Words) -> go.Scatter:
+    return go.Scatter(
+        x=np.sqrt(best.divergence_nats), y=values, mode="lines+markers+text",
+        name=text("series.best"), text=[f"{count}" for count in best.counts],
+        textposition="top center", line={"color": theme.MEANING["baseline"], "dash": "dash"},
+        hovertemplate="n = %{text}: %{y:.3f}<extra></extra>",
+    )  # fmt: skip
+
+
+def own_frontier(looks: Sequence[Look], best: BestOfN, text: Words) -> Figure:
+    """One run's way, look by look, over the distance gone; and best of n under the same reward."""
+    gone = [look.divergence_nats for look in looks]
+    right = [look.sampled_right for look in looks]
+    way = go.Scatter(
+        x=np.sqrt(np.maximum(gone, 0)), y=right, mode="lines+markers", name=text("series.way"),
+        text=[str(look.step) for look in looks],
+        line={"color": theme.MEANING["changed"]},
+        hovertemplate="%{text}: √KL %{x:.2f}, %{y:.3f}<extra></extra>",
+    )  # fmt: skip
+    title = text("measure.sampled_right")
+    figure = plotly_figure(
+        best_line(best, best.right, text), way, x_title=text("axis.root_kl"), y_title=title
+    )
+    figure.update_yaxes(range=[-0.03, 1.03])
+    names = [f"{text('series.way')}, {text('axis.step')} {look.step}" for look in looks]
+    names += [f"{text('series.best')}, n = {count}" for count in best.counts]
+    table = pd.DataFrame(
+        {
+            text("column.case"): names,
+            text("axis.kl"): np.round([*gone, *best.divergence_nats], 3),
+            title: np.round([*right, *best.right], 3),
+        }
+    )
+    return Figure("plotly", figure, text("alt.frontier", measure=title), table, 340)
 
 
 def _frontier_table(

@@ -10,7 +10,7 @@ import numpy as np
 
 from labcore.tuning import best_of_n
 from labcore.tuning.rlhf import run
-from labcore.tuning.rlhf_config import RLHFConfig
+from labcore.tuning.rlhf_config import REWARDS, RLHFConfig
 from labcore.tuning.rlhf_exam import Look, pass_curve
 
 BETAS = {"shallow": (0.0, 0.03, 0.1, 0.3), "informed": (0.0, 0.1)}
@@ -75,7 +75,7 @@ class Case:
 @dataclass(frozen=True, slots=True, eq=False)
 class HackingStudy:
     cases: dict[str, Case]
-    best_of_n: dict[str, best_of_n.BestOfN]  # by reward model, the same sums
+    best_of_n: dict[str, best_of_n.BestOfN]  # by reward, the same sums
     seeds: tuple[int, ...]
     seconds: float
 
@@ -91,7 +91,7 @@ def hacking(seeds: tuple[int, ...] = (0, 1, 2)) -> HackingStudy:
     """Two reward models at several prices; the penalty in the loss; best of n."""
     started = time.perf_counter()
     cases = {name: case(config, seeds) for name, config in HACKING_CASES.items()}
-    best = {reward: best_of_n.run(best_of_n.BestConfig(reward)) for reward in MODELS}
+    best = {reward: best_of_n.run(best_of_n.BestConfig(reward)) for reward in REWARDS}
     return HackingStudy(cases, best, seeds, time.perf_counter() - started)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.charts import rlhf as charts
+from app.charts import rlhf_study as study_charts
 from app.job import JobView
 from app.labs.alignment import rlhf_parts as parts
 from app.notebook import changed_fields
@@ -22,6 +23,7 @@ from labcore.tuning.policy_losses import (
 from labcore.tuning.rlhf import RLHFResult
 from labcore.tuning.rlhf_config import ALGORITHMS, PLACES, REWARDS, STARTS, RLHFConfig
 from labcore.tuning.rlhf_exam import Look
+from labcore.tuning.rlhf_study import HackingStudy
 
 SHOWN = (
     rlhf_step.credit, group_advantages, gae, clipped_surrogate, rlhf_step.policy_loss, kl_estimate,
@@ -145,6 +147,10 @@ def draw_result(page: LabPage, config: RLHFConfig, result: RLHFResult, source: P
     table = charts.answers(result.prompts, result.looks[0].answers, then, page.text)
     st.dataframe(table, hide_index=True)
     page.caption("answers.about")
+    if config.start == "half":  # best of n was recorded from this policy
+        best = page.recording("hacking", HackingStudy).result.best_of_n[config.reward]
+        figure = study_charts.own_frontier(result.looks, best, page.text)
+        page.figure(figure, source, "own_frontier")
     page.figure(charts.passes(result, page.text), source, "passes")
 
 

@@ -89,6 +89,16 @@ def test_the_frontier_has_a_dot_per_seed_at_the_root_of_its_distance():
     assert len(figure.data()) == len(counts) + 2
 
 
+def test_a_run_is_held_against_best_of_n():
+    counts = np.array(best_of_n.COUNTS)
+    best = best_of_n.BestOfN(counts, counts / 10, counts, counts / 100, counts, 1.0)
+    figure = study_charts.own_frontier([look(0, divergence_nats=-1e-9), look(5)], best, EN)
+    line, way = figure.spec.data
+    assert way.x == pytest.approx([0, 0.5**0.5])  # rounding below zero has no root
+    assert line.y == pytest.approx(counts / 100)
+    assert len(figure.data()) == 2 + len(counts)
+
+
 def test_the_ends_give_mean_and_range():
     table = study_charts.ends({"grpo": case()}, ["grpo"], EN)
     assert table[EN("measure.proxy")].tolist() == ["6.50 (4.00 … 9.00)"]

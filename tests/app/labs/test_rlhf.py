@@ -18,6 +18,7 @@ def test_it_opens_on_the_recorded_run(open_lab, language):
     app = checked(open_lab("rlhf", language))
     assert {"en": "recorded", "zh": "实测录制"}[language] in said(app)
     assert len(app.get("echarts_chart")) == 6
+    assert len(app.get("plotly_chart")) == 1
     assert len(app.dataframe[0].value) == SAMPLES
 
 
@@ -33,7 +34,7 @@ def test_answers_at_any_look_can_be_read(open_lab):
     "knobs",
     [
         {"algorithm": "ppo", "reward": "verifier", "decay": "1.0", "averaging": "constant"},
-        {"algorithm": "reinforce", "reward": "informed", "epochs": "1", "group_size": "2"},
+        {"algorithm": "reinforce", "reward": "informed", "epochs": "1", "group_size": "2", "start": "weak"},
         {"beta": "1.0", "kl_place": "loss", "estimator": "k2", "divide_by_spread": "0", "clip": "0.5"},
     ],
 )  # fmt: skip
@@ -41,6 +42,8 @@ def test_a_run_draws_its_course_and_its_answers(open_lab, knobs):
     app = checked(press(open_lab("rlhf", **QUICK, **knobs), "rlhf.run"))
     assert "measured now" in said(app)
     assert len(app.get("echarts_chart")) == 6
+    # Best of n was recorded from the half-trained policy: a weak one is not held against it.
+    assert len(app.get("plotly_chart")) == int("start" not in knobs)
 
 
 def labels(app) -> str:

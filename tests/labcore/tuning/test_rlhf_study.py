@@ -73,6 +73,9 @@ def test_best_of_n_rises_and_falls_with_the_shallow_model_and_only_rises_with_th
     assert shallow.right[-1] < shallow.right[0] - 0.1
     assert (np.diff(informed.right) > 0).all()
     assert (np.diff(shallow.proxy) > 0).all()
+    truth = hacking.best_of_n["verifier"]
+    assert truth.right == pytest.approx(truth.proxy)
+    assert (truth.right >= informed.right - 1e-9).all()  # no reward chooses better than the truth
 
 
 @pytest.mark.parametrize(
