@@ -63,7 +63,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "rlhf": ("reward",),
     "sft": ("training", "data"),
     "dpo": ("training",),
-    "safety": ("dataflow", "training"),
+    "safety": ("dataflow", "sft"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (

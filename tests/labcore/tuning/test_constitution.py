@@ -7,6 +7,8 @@ from app import results
 from labcore import zoo
 from labcore.errors import LabInputError
 from labcore.events import drain
+from labcore.model.config import ModelConfig
+from labcore.model.transformer import Transformer
 from labcore.tuning import constitution as lab
 from labcore.tuning.constitution import ConstitutionStudy, CritiqueConfig
 from labcore.tuning.principles import PRINCIPLES, has_no_digits, is_short, says_unsure, sentences
@@ -79,9 +81,6 @@ class Letters:
 
 def test_several_chats_at_once_say_what_each_would_say_alone():
     """Left padding changes nothing: RoPE knows distances only, and the padding is masked."""
-    from labcore.model.config import ModelConfig
-    from labcore.model.transformer import Transformer
-
     config = ModelConfig(vocab_size=64, hidden_size=32, num_layers=2)
     model = Transformer(config, torch.Generator().manual_seed(3)).eval()
     prompts = ["a", "why is it so", "hm, no"]

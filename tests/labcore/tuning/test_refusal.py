@@ -11,6 +11,7 @@ from app import results
 from labcore.errors import LabInputError
 from labcore.tuning import cabinet, later_tuning, refusal
 from labcore.tuning import refusal_tradeoff as tradeoff
+from labcore.tuning.cabinet_base import load_cabinet
 from labcore.tuning.later_tuning import LaterConfig, LaterStudy
 from labcore.tuning.refusal import GROUPS, RefusalConfig, RefusalResult
 from labcore.tuning.refusal_tradeoff import TradeOffStudy
@@ -74,8 +75,6 @@ def test_the_same_seed_runs_the_same_way_and_begins_without_a_refusal():
 
 def test_the_bundled_models_are_what_the_recorded_runs_ended_as():
     """Weights in 16 bits: the same shares to within two things."""
-    from labcore.tuning.cabinet_base import load_cabinet
-
     result = recorded("default", RefusalResult)
     group = refusal.split(RefusalConfig()).group
     look = refusal.look_at(load_cabinet("shallow"), group, 0, 0.0, 0.0)
