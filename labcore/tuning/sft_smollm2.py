@@ -12,6 +12,7 @@ import copy
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import safetensors.torch
 import torch
@@ -30,7 +31,7 @@ from labcore.tuning.instructions import Instruction
 
 MODEL = "smollm2-135m-instruct"
 HELD_OUT_EVERY = 6  # every sixth row is never trained on
-MOST_USED = 60  # rows of a larger set
+MOST_ROWS = 70  # of a larger set
 ROW_TOKENS = 256
 MOST_CHARACTERS = 600  # of a learner's own question
 MOST_ANSWER_TOKENS = 40
@@ -93,7 +94,7 @@ def run(config: RealConfig) -> RealResult:
 def tune_real(config: RealConfig) -> Generator[RealLook, None, RealResult]:
     """An adapter for the real model; held-out answers before and after."""
     started, loaded = time.perf_counter(), zoo.load(MODEL)
-    train_rows, held_out = divided(rows_of(config))
+    train_rows, held_out = divided(fitting(rows_of(config)))
     generator = torch.Generator().manual_seed(config.seed)
     model = with_adapter(loaded.model, generator)
     said, exam = ([in_template(row) for row in rows] for rows in (train_rows, held_out))
@@ -135,13 +136,18 @@ def rows_of(config: RealConfig) -> tuple[Instruction, ...]:
     return instructions.load(config.data)
 
 
+def fitting(rows: Sequence[Instruction]) -> list[Instruction]:
+    """The first rows that go whole into one packed row: a torn conversation loses its question."""
+    short = (row for row in rows if len(in_template(row).ids) <= ROW_TOKENS)
+    return list(islice(short, MOST_ROWS))
+
+
 def divided(rows: Sequence[Instruction]) -> tuple[list[Instruction], list[Instruction]]:
-    """Rows to train on and rows to ask; of a large set the first ones."""
-    used = rows[: MOST_USED + MOST_USED // HELD_OUT_EVERY]
-    if len(used) < 2 * HELD_OUT_EVERY:
-        raise LabInputError("instructions", len(used), "at_least", limit=2 * HELD_OUT_EVERY)
-    asked = used[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
-    return [row for row in used if row not in asked], list(asked)
+    """Rows to train on and rows to ask."""
+    if len(rows) < 2 * HELD_OUT_EVERY:
+        raise LabInputError("instructions", len(rows), "at_least", limit=2 * HELD_OUT_EVERY)
+    asked = rows[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+    return [row for row in rows if row not in asked], list(asked)
 
 
 def in_template(row: Instruction) -> Conversation:

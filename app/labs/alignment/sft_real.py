@@ -45,7 +45,7 @@ def knobs(page: LabPage) -> RealConfig | None:
     with left:
         epochs = page.slider("epochs", *lab.LIMITS["epochs"], DEFAULT.epochs)
     with right:
-        mask_prompt = page.toggle("mask_prompt", True)
+        mask_prompt = page.toggle("real_mask", True)
     own = b""
     if data == "own":
         file = st.file_uploader(page.text("own_data"), type=["json", "jsonl"], key="sft.own_data")

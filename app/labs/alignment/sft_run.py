@@ -35,7 +35,7 @@ def knobs(page: LabPage) -> SFTConfig:
         taught = page.choice("taught", tuple(lab.TAUGHT), DEFAULT.taught)
         replay = page.slider("replay", 0, 20, 0, 5)
     with right:
-        mask_prompt = page.toggle("mask_prompt", DEFAULT.mask_prompt)
+        mask_prompt = page.toggle("run_mask", DEFAULT.mask_prompt)
         train_end = page.toggle("train_end", DEFAULT.train_end)
     with st.expander(page.text("more"), key="sft-more"):
         left, middle, right = st.columns(3)
@@ -79,7 +79,8 @@ def pictures(
     }  # fmt: skip
     st.markdown(page.text("outcome", step=last.step, **numbers))
     page.figure(charts.learnt(looks, config, page.text), source, "learnt")
-    floor = result.floor_nats if result else lab.old_stories()[1]
+    # The same held-out stories in every run: a run under way need not work their entropy out again.
+    floor = page.recording("default", SFTResult).result.floor_nats
     page.figure(charts.forgotten(looks, floor, config, page.text), source, "forgotten")
     left, right = st.columns(2)
     with left:
@@ -118,6 +119,7 @@ def own_question(page: LabPage, config: SFTConfig) -> None:
     result = page.run(sft_ask.run, sft_ask.AskConfig(prompt, weights))
     if result.unknown:
         page.caption("own.unknown", words=", ".join(f"“{word}”" for word in result.unknown))
+    page.caption("own.about")
     left, right = st.columns(2)
     with left.container(border=True):
         st.caption(page.text("column.before"))

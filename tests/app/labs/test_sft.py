@@ -39,7 +39,7 @@ def test_the_recorded_run_is_drawn(open_lab, language):
 
 
 def test_a_run_answers_the_learners_own_question_and_scores_the_guess(open_lab):
-    app = open_lab("sft", **QUICK, taught="en", replay="20", mask_prompt="0", train_end="0")
+    app = open_lab("sft", **QUICK, taught="en", replay="20", run_mask="0", train_end="0")
     radio = next(radio for radio in app.radio if "forgets" in radio.key)
     app = press(radio.set_value("worse").run(), "sft.predict.forgets.lock")
     app = checked(press(app, "sft.run"))

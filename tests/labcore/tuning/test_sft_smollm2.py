@@ -10,6 +10,7 @@ from labcore import zoo
 from labcore.errors import LabInputError
 from labcore.tuning import instructions, lora
 from labcore.tuning import sft_smollm2 as lab
+from labcore.tuning.instructions import Instruction
 
 RECORDED = results.RECORDINGS / "sft-smollm2.safetensors"
 
@@ -19,8 +20,9 @@ def test_every_sixth_row_is_set_apart_and_a_large_set_is_cut():
     train, held_out = lab.divided(rows)
     assert not set(train) & set(held_out)
     assert (len(train), len(held_out)) == (53, 10)
-    train, held_out = lab.divided([*rows, *instructions.load("zh")])
-    assert len(train) + len(held_out) == 70
+    assert lab.fitting([*rows, *instructions.load("zh")]) == [*rows, *instructions.load("zh")[:7]]
+    too_long = Instruction("Why? " * 200, "", "No.")
+    assert lab.fitting([too_long, *rows[:3]]) == list(rows[:3])
 
 
 def test_too_small_a_set_is_refused():
