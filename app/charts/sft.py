@@ -15,6 +15,7 @@ from app.charts.curves import Series, curve
 from app.charts.explore import plotly_figure
 from app.figures import Figure
 from app.i18n import Words
+from labcore.text.stories import LANGUAGES
 from labcore.tuning.chat import ANSWER, END, ROLES, TEMPLATE, USER
 from labcore.tuning.sft import Look, SFTConfig, Shown
 from labcore.tuning.sft_packing import ASKED, PADDING, READ, PackingResult
@@ -25,7 +26,8 @@ from labcore.tuning.world_instructions import TASKS
 
 # What a token of a conversation is to the loss; read tokens are pale beside those asked for.
 KINDS = ("template", "user", "prompt_asked", "answer", "end", "end_left_out")
-KIND_COLOURS = ("#c9ced8", "#e6e3da", theme.AMBER, theme.GREEN, theme.BLUE, theme.VERMILION)
+# The green is lighter than the theme's, so that dark ink can be read on it.
+KIND_COLOURS = ("#c9ced8", "#e6e3da", theme.AMBER, "#35b590", theme.BLUE, theme.VERMILION)
 SHADES = {PADDING: 0.0, READ: 0.35, ASKED: 1.0}  # of positions, in the colour map
 CASE_ROLES = ("changed", "dropped", "kept", "guess")  # the case as it should be is blue
 ROW_PIXELS = 40
@@ -93,13 +95,20 @@ def mask(result: PackingResult, text: Words) -> Figure:
 
 
 def learnt(looks: Sequence[Look], config: SFTConfig, text: Words) -> Figure:
-    """Right answers, and answers that end."""
+    """Right answers, and answers that end; by language where one alone was taught."""
     right, stopped = _line(looks, "right"), _line(looks, "stopped")
+    if config.taught == "both":
+        answered = [Series(text("series.right"), *right, "changed", points=True)]
+    else:
+        answered = [
+            Series(
+                text(f"series.right.{name}"), right[0],
+                [look.language_right[at] for look in looks], name, points=True,
+            )
+            for at, name in enumerate(LANGUAGES)
+        ]  # fmt: skip
     return curve(
-        [
-            Series(text("series.right"), *right, "changed", points=True),
-            Series(text("series.stopped"), *stopped, "kept", points=True),
-        ],
+        [*answered, Series(text("series.stopped"), *stopped, "kept", points=True)],
         x_title=text("axis.step"), y_title=text("axis.share"), x_range=(0, config.steps),
         y_range=(0, 1), height=300, alt=text("alt.learnt", right=f"{right[1][-1]:.0%}",
                                              stopped=f"{stopped[1][-1]:.0%}"),

@@ -107,6 +107,20 @@ def test_the_verdict_on_the_stories(change, verdict):
     assert sft_run.verdict(looks) == verdict
 
 
+def test_where_one_language_is_taught_both_are_drawn():
+    looks = [sft.Look(0, 0.0, 1.0, 0.5, 1.0, np.zeros(8), np.array([1.0, 0.25]), 0.45)]
+    names = {
+        taught: [
+            line["name"] for line in charts.learnt(looks, sft.SFTConfig(taught), EN).spec["series"]
+        ]
+        for taught in ("both", "en")
+    }
+    assert names["both"] == [EN("series.right"), EN("series.stopped")]
+    assert names["en"] == [EN("series.right.en"), EN("series.right.zh"), EN("series.stopped")]
+    figure = charts.learnt(looks, sft.SFTConfig("zh"), EN)
+    assert figure.spec["series"][1]["data"] == [[0.0, 0.25]]
+
+
 def test_the_colours_of_a_conversation_follow_its_roles():
     def told(**knobs):
         result = sft_template.run(sft_template.TemplateConfig("Who?", "Tom.", **knobs))
