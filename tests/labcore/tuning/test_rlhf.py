@@ -57,6 +57,7 @@ def trl_loss(trainer, loss_type: str, logprobs, rollout, advantages, beta: float
         "completion_ids": rollout.responses, "completion_mask": mask,
         "advantages": advantages, "old_per_token_logps": rollout.old_logprobs,
         "ref_per_token_logps": rollout.reference_logprobs,
+        "old_logps": rollout.old_logprobs.sum(dim=1),
     }  # fmt: skip
     return trainer._compute_loss(stand_in, None, inputs), metrics["train"]
 
@@ -84,6 +85,20 @@ def test_the_loss_and_its_gradient_are_trls(averaging, loss_type, beta):
     loss.backward()
     expected.backward()
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+
+
+def test_rloos_first_update_is_trls():
+    """TRL holds the ratio of whole answers against the clip, we that of tokens: at first both
+    give −A ∇ ln π(answer). Averaged by a constant ours is 1/R of TRL's mean over answers."""
+    trainer = pytest.importorskip("trl").RLOOTrainer
+    rollout = rollout_of([1.0, 0.0, 0.0, 1.0], (3, 5, 2, 4))
+    config = RLHFConfig("rloo", averaging="constant", group_size=4)
+    credit, _ = rlhf_step.credit(config, rollout, torch.zeros_like(rollout.old_logprobs))
+    ours, theirs = (rollout.old_logprobs.clone().requires_grad_(True) for _ in range(2))
+    rlhf_step.policy_loss(config, ours, rollout, credit)[0].backward()
+    trl_loss(trainer, "", theirs, rollout, credit[:, 0], 0.0, 0.2)[0].backward()
+    assert theirs.grad.abs().max() > 0.1
+    assert torch.allclose(sums.RESPONSE_TOKENS * ours.grad, theirs.grad, atol=1e-6)
 
 
 # By hand.
