@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from trl import GRPOTrainer, RLOOTrainer
 
 from labcore.errors import LabInputError
 from labcore.tuning import rlhf, rlhf_step, sums
@@ -69,7 +70,6 @@ def trl_loss(trainer, loss_type: str, logprobs, rollout, advantages, beta: float
 @pytest.mark.parametrize("beta", [0.0, 0.1])
 def test_the_loss_and_its_gradient_are_trls(averaging, loss_type, beta):
     """TRL 1.16's own GRPO loss with its k3 penalty, in its three ways of averaging; and its clip share."""
-    trainer = pytest.importorskip("trl").GRPOTrainer
     rollout = rollout_of([1.0, 0.0, 0.0, 1.0], (3, 5, 2, 4))
     config = RLHFConfig(
         averaging=averaging, beta=beta, kl_place="loss", estimator="k3", group_size=4, clip=0.2
@@ -78,7 +78,7 @@ def test_the_loss_and_its_gradient_are_trls(averaging, loss_type, beta):
     moved = rollout.old_logprobs + 0.4 * torch.randn(4, 5, generator=generator(1)) * rollout.real
     ours, theirs = (moved.clone().requires_grad_(True) for _ in range(2))
     loss, clipped = rlhf_step.policy_loss(config, ours, rollout, credit)
-    expected, said = trl_loss(trainer, loss_type, theirs, rollout, credit[:, 0], beta, 0.2)
+    expected, said = trl_loss(GRPOTrainer, loss_type, theirs, rollout, credit[:, 0], beta, 0.2)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert clipped == pytest.approx(said["clip_ratio/region_mean"][0], rel=1e-5)
     assert 0 < clipped < 1
@@ -90,13 +90,12 @@ def test_the_loss_and_its_gradient_are_trls(averaging, loss_type, beta):
 def test_rloos_first_update_is_trls():
     """TRL holds the ratio of whole answers against the clip, we that of tokens: at first both
     give −A ∇ ln π(answer). Averaged by a constant ours is 1/R of TRL's mean over answers."""
-    trainer = pytest.importorskip("trl").RLOOTrainer
     rollout = rollout_of([1.0, 0.0, 0.0, 1.0], (3, 5, 2, 4))
     config = RLHFConfig("rloo", averaging="constant", group_size=4)
     credit, _ = rlhf_step.credit(config, rollout, torch.zeros_like(rollout.old_logprobs))
     ours, theirs = (rollout.old_logprobs.clone().requires_grad_(True) for _ in range(2))
     rlhf_step.policy_loss(config, ours, rollout, credit)[0].backward()
-    trl_loss(trainer, "", theirs, rollout, credit[:, 0], 0.0, 0.2)[0].backward()
+    trl_loss(RLOOTrainer, "", theirs, rollout, credit[:, 0], 0.0, 0.2)[0].backward()
     assert theirs.grad.abs().max() > 0.1
     assert torch.allclose(sums.RESPONSE_TOKENS * ours.grad, theirs.grad, atol=1e-6)
 
