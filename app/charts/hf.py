@@ -68,16 +68,6 @@ def _steps(run: Course | HFResult) -> np.ndarray:
     return np.arange(1, len(run.loss) + 1)
 
 
-def answers(result: HFResult, text: Words) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            text("column.question"): result.config.questions,
-            text("column.before"): result.before,
-            text("column.after"): result.after,
-        }
-    )
-
-
 def files(result: HFResult, text: Words) -> pd.DataFrame:
     """What was saved, the largest first."""
     found = sorted(result.files.items(), key=lambda item: -item[1])

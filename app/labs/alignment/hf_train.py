@@ -123,12 +123,24 @@ def finished(page: LabPage, result: HFResult, source: Provenance) -> None:
     }  # fmt: skip
     st.markdown(page.text("outcome", **numbers))
     if result.config.questions:
-        st.dataframe(charts.answers(result, page.text), hide_index=True, row_height=72)
+        answers(page, result)
         page.caption("answers.about", tokens=result.config.new_tokens)
     curves(page, result.config, result, source)
     with st.expander(page.text("saved"), key="hf-saved"):
         page.caption("saved.about")
         st.dataframe(charts.files(result, page.text), hide_index=True)
+
+
+def answers(page: LabPage, result: HFResult) -> None:
+    """Each question with both answers; what a model or a learner wrote is shown as text alone."""
+    said = zip(result.config.questions, result.before, result.after, strict=True)
+    for question, before, after in said:
+        st.text(question)
+        left, right = st.columns(2)
+        for column, name, answer in ((left, "before", before), (right, "after", after)):
+            with column:
+                st.caption(page.text(f"column.{name}"))
+                st.code(answer or " ", language=None, wrap_lines=True)
 
 
 def verdict(result: HFResult) -> str:
@@ -184,7 +196,7 @@ def longer(page: LabPage) -> None:
         )  # fmt: skip
         figure = charts.loss(result, len(result.loss), page.text)
         page.figure(figure, recorded.provenance, "longer")
-        st.dataframe(charts.answers(result, page.text), hide_index=True, row_height=72)
+        answers(page, result)
 
 
 def notebook(config: HFConfig) -> Sequence[str]:
