@@ -161,11 +161,14 @@ def our_model(folder: Path, config: BesideConfig, sources: dict[str, Tensor]) ->
 
 def their_trainer(config: BesideConfig, folder: Path, rows: Sequence[Instruction], out: Path):
     """The trainer that the script would make, with these rows to train on."""
+    import huggingface_hub
     from datasets import Dataset, DatasetDict
     from transformers import AutoTokenizer
 
     from labcore.tuning import hf_sft
 
+    # TRL tells its hub which trainer is made; nothing of what a learner does here leaves the machine.
+    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
     args = hf_sft.read_args(
         ["--model", str(folder), "--out", str(out / "tuned"), "--trainer", config.trainer,
          "--lora-rank", str(config.rank), "--steps", "1", "--seed", str(config.seed)]
