@@ -23,6 +23,7 @@ from labcore.tuning.script_process import lines
 from labcore.zoo.cache import cache_root
 
 SCRIPT = Path(__file__).with_name("hf_sft.py")
+HUB_IDS = {hf_models.REAL: "HuggingFaceTB/SmolLM2-135M-Instruct"}
 TRAINERS = ("trl", "plain")
 RANKS = (1, 2, 4, 8, 16)
 LIMITS = {
@@ -168,7 +169,7 @@ def fine_tune(config: HFConfig) -> Generator[Told, None, HFResult]:
                     heard.append(line)
                 now = told(config, line, now)
                 yield now
-        adapter = keep_adapter(out)
+        adapter = keep_adapter(out, HUB_IDS.get(config.model, config.model))
     return gathered(config, heard, adapter, time.perf_counter() - started)
 
 
@@ -219,14 +220,19 @@ def adapters_folder() -> Path:
     return cache_root() / "adapters"
 
 
-def keep_adapter(out: Path) -> str:
-    """Zip what the script saved, without the tokenizer that everybody has; the oldest zips go."""
+def keep_adapter(out: Path, base: str) -> str:
+    """Zip what the script saved, without the tokenizer that everybody has; the oldest zips go.
+
+    The adapter's config names the model that it belongs to: by its hub id, not by a folder of ours.
+    """
     folder = adapters_folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{uuid4().hex}.zip"
+    settings = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = base
     with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(out.glob("adapter_*")):
-            packed.write(path, path.name)
+        packed.writestr("adapter_config.json", json.dumps(settings, indent=1))
+        packed.write(out / "adapter_model.safetensors", "adapter_model.safetensors")
     kept = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime)
     for path in kept[:-ADAPTERS_KEPT]:
         path.unlink(missing_ok=True)

@@ -57,14 +57,19 @@ def load_rows(args) -> DatasetDict:
     return chats.train_test_split(test_size=args.eval_rows, seed=args.seed)
 
 
-def load_model(args):
-    """The base model, in 32 bits or with its matrices in four (NF4, double quantisation)."""
+def how_to_load(args) -> dict:
+    """In 32 bits, or with the matrices in four (NF4, double quantisation)."""
     four_bits = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.float32,
     )  # fmt: skip
     quantised = {"quantization_config": four_bits} if args.load_4bit else {}
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32, **quantised)
+    return {"dtype": torch.float32, **quantised}
+
+
+def load_model(args):
+    """The base model."""
+    model = AutoModelForCausalLM.from_pretrained(args.model, **how_to_load(args))
     for module in model.modules():
         # subtle: on CPUs with AVX512-BF16, bitsandbytes 0.50 packs a matrix anew when it is first used
         # without gradients, for an evaluation; from then on no gradient gets through it.
@@ -162,7 +167,7 @@ def main(args):
     tokenizer.save_pretrained(args.out)
     tell("saved", files={path.name: path.stat().st_size for path in Path(args.out).glob("*.*")})
     load = AutoPeftModelForCausalLM if args.lora_rank else AutoModelForCausalLM
-    reloaded = load.from_pretrained(args.out, dtype=torch.float32)  # what is on disk, not in memory
+    reloaded = load.from_pretrained(args.out, **how_to_load(args))  # what lies on disk
     after = [answer(reloaded, tokenizer, prompt, args.new_tokens) for prompt in args.prompt]
     tell("done", answers=after)
 

@@ -17,7 +17,6 @@ from labcore.tuning.hf_run import Course, HFConfig, HFResult
 
 # Read once, with the module that runs it: what is shown and handed out is what is started.
 SCRIPT = lab.SCRIPT.read_text(encoding="utf-8")
-HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 RATES = ("0.0001", "0.0003", "0.001", "0.003", "0.01")
 RANKS = tuple(map(str, lab.RANKS))
 DEFAULT = HFConfig()
@@ -166,7 +165,7 @@ def take_home(page: LabPage, result: HFResult) -> None:
 def script(page: LabPage, config: HFConfig) -> None:
     """The exact command, the script and the rows, to run it elsewhere."""
     st.markdown(f"**{page.text('script')}**")
-    asked = shlex.join(lab.arguments(config, HUB_ID, "rows.json", "tuned"))
+    asked = shlex.join(lab.arguments(config, lab.HUB_IDS[hf_models.REAL], "rows.json", "tuned"))
     st.code(f"python hf_sft.py {asked}", language="bash", wrap_lines=True)
     with st.container(horizontal=True, key="hf-script"):
         st.download_button(
