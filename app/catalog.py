@@ -58,7 +58,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "planner": ("dataflow", "training"),
     "distributed": ("training", "planner"),
     "lora": ("training",),
-    "hf": ("lora",),
+    "hf": ("sft", "lora"),
     "reward": ("training",),
     "rlhf": ("reward",),
     "sft": ("training", "data"),

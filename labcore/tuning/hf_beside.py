@@ -19,9 +19,9 @@ from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.published import LLAMA_LAYER, from_hf
 from labcore.text.masking import IGNORE, collate
-from labcore.text.tokenizer import Tokenizer
 from labcore.training.objectives import Batch, mean_token_loss
 from labcore.tuning import hf_models, instructions, lora
+from labcore.tuning.chat import published_chat
 from labcore.tuning.hf_run import RANKS, TRAINERS, rows_json
 from labcore.tuning.instructions import Instruction
 from labcore.zoo.published_tokenizer import PublishedTokenizer
@@ -68,15 +68,17 @@ def run(config: BesideConfig) -> BesideResult:
     return drain(compare(config))
 
 
-def our_batch(rows: Sequence[Instruction], tokenizer: Tokenizer) -> Batch:
-    """Everything is read; the answer and its end are asked for, one place earlier.  -> (B, T - 1)"""
+def our_batch(rows: Sequence[Instruction], tokenizer: PublishedTokenizer) -> Batch:
+    """Everything is read; what comes after the prompt is asked for, one place earlier.  -> (B, T - 1)
+
+    Unlike `chat.labels` this asks for the line break after the answer's end as well, as TRL does.
+    """
     ids, labels = [], []
     for row in rows:
-        prompt = tokenizer.chat_ids(row.user)
-        # The template ends a turn with a line break, and TRL asks for it like for the rest.
-        answer = [*tokenizer.encode(row.output), tokenizer.eos_id, *tokenizer.encode("\n")]
-        ids.append(prompt + answer)
-        labels.append([IGNORE] * len(prompt) + answer)
+        chat = published_chat(row, tokenizer)
+        asked = len(chat.prompt)
+        ids.append(chat.ids)
+        labels.append([IGNORE] * asked + list(chat.ids[asked:]))
     tokens, real = collate(ids, tokenizer.pad_id)  # (B, T)
     targets, _ = collate(labels, IGNORE)
     return Batch(tokens[:, :-1], targets[:, 1:], padding_mask=real[:, :-1])

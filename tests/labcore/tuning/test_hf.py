@@ -17,9 +17,11 @@ from app import results
 from labcore import zoo
 from labcore.errors import LabInputError
 from labcore.model.published import from_hf
-from labcore.tuning import hf_beside, hf_models, hf_run, hf_sft, hf_study, nf4
+from labcore.tuning import hf_beside, hf_models, hf_run, hf_sft, hf_study, instructions, nf4
+from labcore.tuning.chat import labels, published_chat
 from labcore.tuning.hf_run import HFConfig, HFResult
 from labcore.tuning.script_process import lines
+from labcore.zoo.published_tokenizer import PublishedTokenizer
 
 QUICK = HFConfig(model=hf_models.SMALL, steps=2, new_tokens=3, questions=("Why?",))
 
@@ -197,6 +199,22 @@ def test_loss_and_gradients_are_the_trainers(trainer):
     assert len(result.names) == 14
 
 
+def test_the_labels_of_instruction_tuning_leave_out_the_last_line_break_alone(small):
+    from transformers import AutoTokenizer
+
+    ours = PublishedTokenizer.from_folder(small)
+    for row in instructions.load("en")[:12]:
+        chat = hf_sft.to_chat(
+            {"instruction": row.instruction, "input": row.input, "output": row.output}
+        )
+        theirs = hf_sft.to_ids(chat, AutoTokenizer.from_pretrained(small))
+        conversation = published_chat(row, ours)
+        assert list(conversation.ids) == theirs["input_ids"]
+        assert labels(conversation)[:-1] == theirs["labels"][:-1]
+        assert labels(conversation)[-1] == -100
+        assert ours.decode(theirs["labels"][-1:]) == "\n"
+
+
 def test_nothing_is_looked_up_in_any_network(monkeypatch):
     """TRL would report its use in a thread of its own, which has time enough for it here."""
     asked = []
@@ -208,9 +226,6 @@ def test_nothing_is_looked_up_in_any_network(monkeypatch):
 
 def test_a_label_off_by_one_would_be_noticed(small):
     """The negative control: the same rows with targets one place late cost something else."""
-    from labcore.tuning import instructions
-    from labcore.zoo.published_tokenizer import PublishedTokenizer
-
     batch = hf_beside.our_batch(instructions.load("en")[:4], PublishedTokenizer.from_folder(small))
     late = hf_beside.Batch(batch.tokens, batch.targets.roll(1, dims=1), batch.padding_mask)
     model = load_ours(small)
