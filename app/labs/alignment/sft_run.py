@@ -14,6 +14,7 @@ from app.provenance import COMPUTED, MEASURED, Provenance
 from labcore.tuning import sft as lab
 from labcore.tuning import sft_ask
 from labcore.tuning.sft import Look, SFTConfig, SFTResult
+from labcore.tuning.world_assistant import TEMPLATES
 
 RATES = ("0.0003", "0.001", "0.002", "0.004")
 DEFAULT = SFTConfig()
@@ -37,6 +38,7 @@ def knobs(page: LabPage) -> SFTConfig:
     with right:
         mask_prompt = page.toggle("run_mask", DEFAULT.mask_prompt)
         train_end = page.toggle("train_end", DEFAULT.train_end)
+        asked_with = page.choice("asked_with", tuple(TEMPLATES), DEFAULT.asked_with)
     with st.expander(page.text("more"), key="sft-more"):
         left, middle, right = st.columns(3)
         with left:
@@ -46,8 +48,8 @@ def knobs(page: LabPage) -> SFTConfig:
         with right:
             seed = page.number("seed", 0, 9999, DEFAULT.seed)
     return SFTConfig(
-        taught, mask_prompt, train_end, replay / 100, learning_rate=float(rate), steps=steps,
-        seed=seed,
+        taught, mask_prompt, train_end, replay / 100, asked_with=asked_with,
+        learning_rate=float(rate), steps=steps, seed=seed,
     )  # fmt: skip
 
 
@@ -116,7 +118,7 @@ def own_question(page: LabPage, config: SFTConfig) -> None:
     weights = weights if tuned_as == config else b""
     st.markdown(f"**{page.text('own')}**")
     prompt = page.text_area("prompt", page.text("prompt.example"), sft_ask.MOST_CHARACTERS, lines=3)
-    result = page.run(sft_ask.run, sft_ask.AskConfig(prompt, weights))
+    result = page.run(sft_ask.run, sft_ask.AskConfig(prompt, weights, config.asked_with))
     if result.unknown:
         page.caption("own.unknown", words=", ".join(f"“{word}”" for word in result.unknown))
     page.caption("own.about")

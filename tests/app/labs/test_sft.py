@@ -6,7 +6,8 @@ import pytest
 from app.charts import sft as charts
 from app.i18n import LANGUAGES, Words
 from app.labs.alignment import sft_mistakes, sft_real, sft_run
-from labcore.tuning import sft, sft_smollm2, sft_template
+from labcore.errors import LabInputError
+from labcore.tuning import instructions, sft, sft_smollm2, sft_template
 from labcore.tuning.sft_smollm2 import RealLook
 from tests.app.conftest import checked, press, said
 
@@ -39,7 +40,9 @@ def test_the_recorded_run_is_drawn(open_lab, language):
 
 
 def test_a_run_answers_the_learners_own_question_and_scores_the_guess(open_lab):
-    app = open_lab("sft", **QUICK, taught="en", replay="20", run_mask="0", train_end="0")
+    app = open_lab(
+        "sft", **QUICK, taught="en", replay="20", run_mask="0", train_end="0", asked_with="words"
+    )
     radio = next(radio for radio in app.radio if "forgets" in radio.key)
     app = press(radio.set_value("worse").run(), "sft.predict.forgets.lock")
     app = checked(press(app, "sft.run"))
@@ -79,6 +82,16 @@ def test_the_real_model_answers_the_learner_twice(open_lab, monkeypatch):
     app = checked(press(open_lab("sft", part="real"), "sft.real.ask"))
     assert len(app.text) == 2
     assert all(answer.value for answer in app.text)
+
+
+def test_without_a_hub_its_sets_are_refused_in_a_sentence(open_lab, monkeypatch):
+    def refuse(name):
+        raise LabInputError("instructions", name, "data_unreachable")
+
+    monkeypatch.setattr(instructions, "from_hub", refuse)
+    app = press(open_lab("sft", part="real", data="tatsu-lab/alpaca"), "sft.run")
+    assert not app.exception
+    assert any("bundled sets work" in warning.value for warning in app.warning)
 
 
 def test_settings_that_were_not_run_ask_for_a_run_or_a_file(open_lab):
