@@ -87,6 +87,16 @@ def to_ids(chat, tokenizer):
     return {"input_ids": whole, "labels": [-100] * len(prompt) + whole[len(prompt) :]}
 
 
+def how_to_tune(args) -> LoraConfig | None:
+    """LoRA beside every linear layer but the head; None: all weights are trained."""
+    if not args.lora_rank:
+        return None
+    return LoraConfig(
+        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+
+
 def make_trainer(args, model, tokenizer, rows: DatasetDict) -> Trainer:
     settings = {
         "output_dir": args.out, "max_steps": args.steps, "learning_rate": args.learning_rate,
@@ -98,10 +108,7 @@ def make_trainer(args, model, tokenizer, rows: DatasetDict) -> Trainer:
         # TRL turns both on by itself: less memory, more time, and another arithmetic.
         "gradient_checkpointing": False, "bf16": False,
     }  # fmt: skip
-    lora = LoraConfig(
-        r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    ) if args.lora_rank else None  # fmt: skip
+    lora = how_to_tune(args)
     if args.trainer == "trl":  # a prompt and a completion: TRL asks for the completion alone
         settings = SFTConfig(**settings, max_length=args.max_length)
         trainer = SFTTrainer(

@@ -20,7 +20,7 @@ from labcore.tuning.hf_run import TRAINERS
 PAIRS = {
     "mask": ((lab.our_batch,), ("to_chat", "to_ids")),
     "loss": ((lab.our_loss, objectives.mean_token_loss), ("make_trainer",)),
-    "lora": ((lora.attach, lora.LoRALinear), ("make_trainer",)),
+    "lora": ((lora.attach, lora.LoRALinear.forward), ("how_to_tune",)),
 }
 
 
