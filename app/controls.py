@@ -57,8 +57,8 @@ class Controls:
         return self._knob(
             knob, default, parse,
             lambda value: min(max(kind(value), kind(low)), kind(high)),
-            lambda key, label, **rest: st.slider(
-                label, kind(low), kind(high), step=kind(step), format=format, key=key, **rest
+            lambda key, label, start, **rest: st.slider(
+                label, kind(low), kind(high), start, kind(step), format, key=key, **rest
             ),
         )  # fmt: skip
 
@@ -73,15 +73,15 @@ class Controls:
         return self._knob(
             knob, default, parse,
             lambda value: min(max(int(value), low), high) if value is not None else default,
-            lambda key, label, **rest: st.number_input(
-                label, low, high, step=step, key=key, **rest
+            lambda key, label, start, **rest: st.number_input(
+                label, low, high, start, step, key=key, **rest
             ),
         )  # fmt: skip
 
     def toggle(self, knob: str, default: bool) -> bool:
         return self._knob(
             knob, default, {"1": True, "0": False}.__getitem__, bool,
-            lambda key, label, **rest: st.toggle(label, key=key, **rest),
+            lambda key, label, start, **rest: st.toggle(label, start, key=key, **rest),
             encode=lambda value: "1" if value else "0",
         )  # fmt: skip
 
@@ -100,7 +100,12 @@ class Controls:
             "pills": partial(st.pills, required=True, wrap=True),
             "select": st.selectbox,
             "slide": st.select_slider,
-        }
+        }[style]
+
+        def begin(value: str) -> dict[str, Any]:
+            if style == "select":
+                return {"index": list(options).index(value)}
+            return {"value" if style == "slide" else "default": value}
 
         def parse(raw: str) -> str:
             if raw not in options:
@@ -110,8 +115,8 @@ class Controls:
         return self._knob(
             knob, default, parse,
             lambda value: value if value in options else default,
-            lambda key, label, **rest: widget[style](
-                label, list(options), format_func=show, key=key, **rest
+            lambda key, label, start, **rest: widget(
+                label, list(options), format_func=show, key=key, **begin(start), **rest
             ),
         )  # fmt: skip
 
@@ -124,10 +129,10 @@ class Controls:
         st.session_state[f"{slot}.default"] = default
         return self._knob(
             knob, default, lambda raw: raw[:limit], lambda value: str(value or ""),
-            lambda key, label, **rest: (
-                st.text_area(label, height=28 + 26 * lines, key=key, **rest)
+            lambda key, label, start, **rest: (
+                st.text_area(label, start, 28 + 26 * lines, key=key, **rest)
                 if lines > 1
-                else st.text_input(label, key=key, **rest)
+                else st.text_input(label, start, key=key, **rest)
             ),
         )  # fmt: skip
 
@@ -190,9 +195,12 @@ class Controls:
         if self.drawing and knob not in self.hidden:
             if state.get(widget_key) != value:
                 state[widget_key] = value
+            # subtle: the browser is told a value set in the session once. If the page runs again before it
+            # has loaded the widget, all that is left is the widget's own start, so that is the value too.
             drawn = draw(
                 widget_key,
                 self.words(f"knob.{knob}"),
+                value,
                 help=self.words.find(f"knob.{knob}.help"),
                 disabled=knob in self.locked,
             )
