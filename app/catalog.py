@@ -64,6 +64,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sft": ("training", "data"),
     "dpo": ("training",),
     "safety": ("dataflow", "sft"),
+    "kv_cache": ("attention", "heads"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -97,6 +98,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         4, "inference", "speed",
+        "kv_cache",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

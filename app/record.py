@@ -50,6 +50,13 @@ from labcore.pretraining import (
 from labcore.scaling import answers as scaling_answers
 from labcore.scaling import experts, extrapolation
 from labcore.scaling import sweep as scaling_sweep
+from labcore.serving import (
+    batch_speed,
+    cache_bits,
+    cache_race,
+    forgetting,
+    page_study,
+)
 from labcore.tuning import (
     constitution,
     dpo,
@@ -215,6 +222,18 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("safety", "direction", refusal_direction.study, 0),
     Entry("safety", "later", later_tuning.study, 0),
     Entry("safety", "constitution", constitution.study, 0),
+    *(
+        Entry("kv_cache", f"race-{name}", partial(cache_race.run, config), config.seed)
+        for name, config in cache_race.RECORDED.items()
+    ),
+    Entry("kv_cache", "batch", lambda: batch_speed.run(batch_speed.BatchConfig()), 0),
+    Entry("kv_cache", "blocks", page_study.study, 0),
+    Entry("kv_cache", "forgetting", lambda: forgetting.run(forgetting.ForgetConfig()), 0),
+    Entry(
+        "kv_cache", "forgetting-smollm2", partial(forgetting.run, forgetting.PUBLISHED), 0,
+    ),
+    Entry("kv_cache", "bits", lambda: cache_bits.run(cache_bits.BitsConfig()), 0),
+    Entry("kv_cache", "bits-smollm2", partial(cache_bits.run, cache_bits.PUBLISHED), 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

@@ -44,6 +44,17 @@ class RaceConfig:
         for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        if not self.text.strip():
+            raise LabInputError("text", self.text, "not_empty")
+
+
+# What the page opens on, by language; and the same on a published model, whose passes are dear.
+TEXTS = {"en": "It was raining when", "zh": "有一天，小明"}
+PUBLISHED = RaceConfig(
+    "smollm2-135m-instruct", "The cache of a language model keeps the keys and values of", 32
+)
+RECORDED = {language: RaceConfig(text=text) for language, text in TEXTS.items()}
+RECORDED["smollm2"] = PUBLISHED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,4 +160,3 @@ def work(config: ModelConfig, way: str, prompt: int, tokens: int) -> np.ndarray:
 def grown(config: ModelConfig, prompt: int, tokens: int) -> np.ndarray:
     """Bytes of the cache after each pass.  -> (N,)"""
     return np.array([kv_cache_bytes(config, prompt + n, FP32_BYTES) for n in range(tokens)])
-

@@ -73,7 +73,9 @@ class SizeResult:
     cache_bytes: dict[str, float]  # by kind, for the whole batch
     weight_bytes: float
     memory_bytes: float  # of all devices
-    fits: dict[str, int]  # by kind: how many texts of this length beside the weights; 0 if not even these
+    fits: dict[
+        str, int
+    ]  # by kind: how many texts of this length beside the weights; 0 if not even these
     contexts: np.ndarray  # (M,)
     curves: dict[str, np.ndarray]  # (M,) by kind: cache of the whole batch in bytes
 

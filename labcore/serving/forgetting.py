@@ -1,11 +1,11 @@
 """A cache that may not grow: what is lost when the oldest tokens are thrown out.
 
-Three ways keep the same number of tokens. `window`: the latest. `sinks`: the very first few for good, and the latest.
-`others`: the next few for good, and the latest, to see whether it is the first that matter. `full` throws
-nothing out. Keys are kept unturned and RoPE turns them by their place *in the cache*, as StreamingLLM has it, so that no
-distance is ever larger than the cache.
+Three ways keep the same number of tokens. `window`: the latest. `sinks`: the very first few for good, and
+the latest. `others`: the next few for good, and the latest, to see whether it is the first that matter.
+`full` throws nothing out. Keys are kept unturned and RoPE turns them by their place *in the cache*, as
+StreamingLLM has it, so that no distance is ever larger than the cache.
 
-A chunk of tokens is read in one pass and thrown out for together: a cache is up to a chunk longer while it reads.
+Tokens are read a chunk at a time, and thrown out after each: while it reads, a cache is up to a chunk longer.
 Source: StreamingLLM, arXiv:2309.17453.
 Axes: R rows, T tokens, M bins of positions.
 """
@@ -96,7 +96,8 @@ def forget(config: ForgetConfig) -> Generator[ForgetLook, None, ForgetResult]:
 def unturned(model: Transformer) -> Transformer:
     """The same model and weights, with keys that are turned when they are read, not when they are kept.
 
-    subtle: that is what "dynamic" scaling does; with factor 1 and no end to the trained length it scales nothing.
+    subtle: that is what "dynamic" scaling does; with factor 1 and no end to the trained length it scales
+    nothing.
     """
     scaling = RopeScaling("dynamic", factor=1.0, original_max_positions=ENDLESS)
     config = model.config.with_(rope_scaling=scaling)

@@ -1,11 +1,11 @@
 """A server's memory under load: four ways of keeping the caches of many requests.
 
 `reserved`: each request gets one piece, as long as the longest allowed. `exact`: one piece of just the
-length that it will turn out to need, which no real server knows. `paged`: blocks, one at a time. `shared`: blocks,
-and requests that begin alike hold the same ones. Every way serves the same trace; memory is all that limits it.
+length that it will turn out to need, which no real server knows. `paged`: blocks, one at a time. `shared`:
+blocks, and requests that begin alike hold the same ones. All serve the same trace; memory is the only limit.
 
-A paged request may find no block for its next token. Then the youngest request gives its blocks back, waits at
-the head of the queue, and reads everything again later, as vLLM does it.
+A paged request may find no block for its next token. Then the youngest request gives its blocks back, waits
+at the head of the queue, and reads everything again later, as vLLM does it.
 
 Source: PagedAttention, arXiv:2309.06180.
 Axes: T steps, C cells of the map (SLOTS addresses, one token each).
@@ -24,7 +24,7 @@ WAYS = ("reserved", "exact", "paged", "shared")
 SLOTS = 512  # tokens whose keys and values fit
 BLOCKS = (1, 2, 4, 8, 16, 32, 64)
 FREE, WRITTEN, EMPTY, SHARED = range(4)  # what a slot is on the map
-MAP_EVERY = 2  # steps
+MAP_EVERY = 4  # steps
 LIMITS = {"patience": (5, 200)}
 
 

@@ -17,7 +17,7 @@ STEPS = 400  # one step: every running request writes a token
 MAX_LENGTH = 128  # tokens of prompt and answer that a request may have
 OWN_MEAN, ANSWER_MEAN = 14, 28  # tokens
 LIMITS = {"arrivals": (0.02, 1.0), "system_tokens": (0, 64)}
-FIRST_TOKENS = 1_000_000  # token ids of prompts are of no importance, except that no two prompts share one by chance
+FIRST_TOKENS = 1_000_000  # ids mean nothing here, but no two prompts may share one by chance
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,20 @@ def every_part_of_dpo(app):
     return app.run()
 
 
+def every_part_of_kv_cache(app):
+    app = press(app, "kv_cache.run")
+    for part, more in (
+        ("memory", {}), ("batch", {"size": "small", "cached": "16"}), ("pages", {}),
+        ("forgetting", {"reader": "world-decoder"}), ("bits", {"rounded_model": "world-decoder"}),
+    ):  # fmt: skip
+        app.query_params.update({"part": part, **more})
+        app = app.run()
+        assert not app.exception
+        if part not in ("memory", "pages"):
+            app = press(app, "kv_cache.run")
+    return app
+
+
 def every_part_of_rlhf(app):
     app = press(app, "rlhf.run")
     app.query_params["algorithm"] = "ppo"
@@ -223,6 +237,7 @@ PREPARE = {
     "lora": every_part_of_lora,
     "sft": every_part_of_sft,
     "dpo": every_part_of_dpo,
+    "kv_cache": every_part_of_kv_cache,
     "rlhf": every_part_of_rlhf,
     "reward": every_part_of_reward,
     "hf": every_part_of_hf,
@@ -246,6 +261,7 @@ QUICK = {
     "lora": {"steps": "25"},
     "sft": {"conversations": "4", "end": "padding"},
     "dpo": {"steps": "20"},
+    "kv_cache": {"new_tokens": "32", "rounds": "2"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},
     "hf": {"model": "tiny-llama", "steps": "4"},
