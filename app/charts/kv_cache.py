@@ -87,6 +87,7 @@ def growth(result: SizeResult, config: SizeConfig, text: Words) -> Figure:
     room = (result.memory_bytes - result.weight_bytes) / GB
     return curve(
         series, x_title=text("axis.context"), y_title=text("axis.gb"), log_x=True, log_y=True,
+        x_range=(int(result.contexts[0]), int(result.contexts[-1]) * 1.1),
         floor=(room, text("series.room")) if room > 0 else None,
         marks=[(config.context, text("series.chosen"))], height=360, alt=text("alt.growth"),
     )  # fmt: skip
@@ -106,7 +107,7 @@ def parts(result: SizeResult, text: Words) -> Figure:
     line = {
         "silent": True, "symbol": "none",
         "lineStyle": {"color": theme.MEANING["floor"], "type": "dashed"},
-        "data": [{"xAxis": result.memory_bytes / GB, "label": {"formatter": text("series.memory")}}],
+        "data": [{"xAxis": result.memory_bytes / GB, "label": {"formatter": text("series.memory"), "position": "start"}}],
     }  # fmt: skip
     spec = dict(figure.spec)
     spec["series"] = [spec["series"][0] | {"markLine": line}, *spec["series"][1:]]
@@ -170,7 +171,7 @@ def _passes(
         for kind, role in (("decode", "changed"), ("prefill", "value"))
     ]
     return curve(
-        series, x_title=text("axis.size"), y_title=title, log_x=True, y_range=(0, None),
+        series, x_title=text("axis.size"), y_title=title, log_x=True, x_range=(1, int(sizes[-1]) * 1.1), y_range=(0, None),
         height=300, alt=alt,
     )  # fmt: skip
 
@@ -187,6 +188,6 @@ def use(result: BatchResult, text: Words) -> Figure:
         ),
     ]  # fmt: skip
     return curve(
-        series, x_title=text("axis.size"), y_title=text("axis.gflops"), log_x=True,
+        series, x_title=text("axis.size"), y_title=text("axis.gflops"), log_x=True, x_range=(1, int(result.sizes[-1]) * 1.1),
         right_title=text("axis.gbs"), y_range=(0, None), height=280, alt=text("alt.use"),
     )  # fmt: skip

@@ -15,20 +15,17 @@ from labcore.serving.forgetting import WAYS, ForgetResult
 
 ROLES = {"full": "baseline", "window": "dropped", "sinks": "kept", "others": "key"}
 GROUPS = 3
-SHOWN_TOKENS = 48  # rows of a map
+SHOWN_TOKENS = 24  # rows of a map
+COLOURED = 0.98  # of the numbers; the few that are larger have the colour of the largest of these
 
 
 def over_position(result: ForgetResult, text: Words) -> Figure:
     """Loss along the text, for each way of forgetting."""
     series = []
     for way in WAYS:
-        groups = _groups(result.nats[way])  # (GROUPS, M)
-        series.append(
-            Series(
-                text(f"way.{way}"), result.positions, groups.mean(axis=0), ROLES[way],
-                dashed=way == "full", spread=(groups.min(axis=0), groups.max(axis=0)),
-            )
-        )  # fmt: skip
+        nats = result.nats[way].mean(axis=0)
+        name = text(f"way.{way}")
+        series.append(Series(name, result.positions, nats, ROLES[way], dashed=way == "full"))
     beyond = {way: f"{result.beyond(way).mean():.2f}" for way in WAYS}
     return curve(
         series, x_title=text("axis.position"), y_title=text("axis.nats"),
@@ -77,11 +74,13 @@ def _cost(result: BitsResult, name: str, text: Words) -> Series:
 
 def numbers(values: np.ndarray, text: Words, what: str) -> Figure:
     """Keys or values of one head: tokens down, channels across."""
-    values = values[:SHOWN_TOKENS]
+    values = values[:SHOWN_TOKENS].astype(np.float32)
+    end = float(np.quantile(np.abs(values), COLOURED))
     return maps.matrix(
         values, [str(t) for t in range(values.shape[0])], [str(c) for c in range(values.shape[1])],
         text, alt=text(f"alt.{what}"), row_title=text("axis.token_row"),
         column_title=text("axis.channel"), value_title=text(f"axis.{what}"), signed=True,
+        bounds=(-end, end),
     )  # fmt: skip
 
 

@@ -104,5 +104,6 @@ def blocks(study: PageStudy, measure: str, text: Words) -> Figure:
         )  # fmt: skip
     return curve(
         series, x_title=text("axis.block"), y_title=text(f"axis.{measure}"), log_x=True,
+        x_range=(1, int(study.blocks[-1]) * 1.1),
         y_range=(0, None), height=300, alt=text(f"alt.blocks.{measure}"),
     )  # fmt: skip

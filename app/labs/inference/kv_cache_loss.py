@@ -74,7 +74,7 @@ def show_forgetting(
 def verdict(result: ForgetResult) -> str:
     """What a window without the first tokens costs against one with them."""
     cost = float((result.beyond("window") - result.beyond("sinks")).mean())
-    return "much" if cost > 1 else "little" if cost > 0.1 else "nothing"
+    return "much" if cost > 0.5 else "little" if cost > 0.1 else "nothing"
 
 
 def bits(page: LabPage) -> None:
@@ -112,8 +112,5 @@ def show_bits(page: LabPage, result: BitsResult, source: Provenance, what: str) 
         )
     )  # fmt: skip
     page.figure(charts.rounding_cost(result, parts, page.text), source, "rounding_cost")
-    left, right = st.columns(2)
-    with left:
-        page.figure(charts.numbers(result.key_map, page.text, "keys"), source, "key_map")
-    with right:
-        page.figure(charts.numbers(result.value_map, page.text, "values"), source, "value_map")
+    page.figure(charts.numbers(result.key_map, page.text, "keys"), source, "key_map")
+    page.figure(charts.numbers(result.value_map, page.text, "values"), source, "value_map")

@@ -23,11 +23,12 @@ def pages(page: LabPage) -> None:
     most = max(lab.WAYS, key=lambda way: result.ways[way].finished)
     if guess is not None:
         page.reveal(guess, most)
-    columns = st.columns(2)
-    for number, way in enumerate(lab.WAYS):
-        with columns[number % 2]:
-            title = page.text("figure.map.of", way=page.text(f"way.{way}"))
-            page.figure(charts.memory_map(result, way, page.text), COMPUTED, f"map_{way}", title)
+    for pair in (lab.WAYS[:2], lab.WAYS[2:]):  # so that they keep their order on a phone
+        for column, way in zip(st.columns(2), pair, strict=True):
+            with column:
+                title = page.text("figure.map.of", way=page.text(f"way.{way}"))
+                figure = charts.memory_map(result, way, page.text)
+                page.figure(figure, COMPUTED, f"map_{way}", title)
     page.caption("pages.maps")
     page.figure(charts.running(result, page.text), COMPUTED, "running")
     study(page)

@@ -126,7 +126,7 @@ def test_the_verdict_on_the_first_tokens():
         losses = {way: low + (nats if way == "window" else 0.0) for way in WAYS}
         return ForgetResult(positions, losses, {}, {}, window=96)
 
-    verdicts = [kv_cache_loss.verdict(costing(cost)) for cost in (0.01, 0.5, 1.4)]
+    verdicts = [kv_cache_loss.verdict(costing(cost)) for cost in (0.01, 0.3, 1.4)]
     assert verdicts == ["nothing", "little", "much"]
 
 
