@@ -104,10 +104,11 @@ def parts(result: SizeResult, text: Words) -> Figure:
         ],
         names, text, alt=text("alt.parts"), value_title=text("axis.gb"),
     )  # fmt: skip
+    label = {"formatter": text("series.memory"), "position": "start"}
     line = {
         "silent": True, "symbol": "none",
         "lineStyle": {"color": theme.MEANING["floor"], "type": "dashed"},
-        "data": [{"xAxis": result.memory_bytes / GB, "label": {"formatter": text("series.memory"), "position": "start"}}],
+        "data": [{"xAxis": result.memory_bytes / GB, "label": label}],
     }  # fmt: skip
     spec = dict(figure.spec)
     spec["series"] = [spec["series"][0] | {"markLine": line}, *spec["series"][1:]]
@@ -171,8 +172,8 @@ def _passes(
         for kind, role in (("decode", "changed"), ("prefill", "value"))
     ]
     return curve(
-        series, x_title=text("axis.size"), y_title=title, log_x=True, x_range=(1, int(sizes[-1]) * 1.1), y_range=(0, None),
-        height=300, alt=alt,
+        series, x_title=text("axis.size"), y_title=title, log_x=True,
+        x_range=(1, int(sizes[-1]) * 1.1), y_range=(0, None), height=300, alt=alt,
     )  # fmt: skip
 
 
@@ -188,6 +189,7 @@ def use(result: BatchResult, text: Words) -> Figure:
         ),
     ]  # fmt: skip
     return curve(
-        series, x_title=text("axis.size"), y_title=text("axis.gflops"), log_x=True, x_range=(1, int(result.sizes[-1]) * 1.1),
-        right_title=text("axis.gbs"), y_range=(0, None), height=280, alt=text("alt.use"),
+        series, x_title=text("axis.size"), y_title=text("axis.gflops"), log_x=True,
+        x_range=(1, int(result.sizes[-1]) * 1.1), right_title=text("axis.gbs"), y_range=(0, None),
+        height=280, alt=text("alt.use"),
     )  # fmt: skip

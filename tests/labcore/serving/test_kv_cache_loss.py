@@ -139,7 +139,7 @@ def test_a_channel_of_its_own_size_is_kept_by_channel_and_spoils_its_token():
     by_token, by_channel = (cache_bits.round_entry(entry, axis, 2)[0] for axis in cache_bits.AXES)
     # from about −0.2 to 10 in three steps: every other number falls onto the lowest level
     assert (by_token[..., rest].std(dim=-1) < 1e-6).all()
-    assert (by_channel - entry).abs().max() < 0.1
+    assert (by_channel - entry).abs().max() < 0.15  # half a step of a range of some 0.5
     assert cache_bits.steadiness(entry) > 0.99
 
 
