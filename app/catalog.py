@@ -65,6 +65,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "dpo": ("training",),
     "safety": ("dataflow", "sft"),
     "kv_cache": ("attention", "heads"),
+    "flash": ("by_hand",),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -99,6 +100,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         4, "inference", "speed",
         "kv_cache",
+        "flash",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

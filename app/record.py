@@ -57,6 +57,7 @@ from labcore.serving import (
     forgetting,
     page_study,
 )
+from labcore.serving import tile_exactness, tile_speed
 from labcore.tuning import (
     constitution,
     dpo,
@@ -222,6 +223,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("safety", "direction", refusal_direction.study, 0),
     Entry("safety", "later", later_tuning.study, 0),
     Entry("safety", "constitution", constitution.study, 0),
+    Entry("flash", "exact", lambda: tile_exactness.run(tile_exactness.ExactConfig()), 0),
+    Entry("flash", "time", lambda: tile_speed.run(tile_speed.SpeedConfig()), 0),
+    Entry("flash", "time-causal", lambda: tile_speed.run(tile_speed.SpeedConfig(causal=True)), 0),
     *(
         Entry("kv_cache", f"race-{name}", partial(cache_race.run, config), config.seed)
         for name, config in cache_race.RECORDED.items()

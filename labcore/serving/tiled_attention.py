@@ -78,6 +78,8 @@ class TileEvent:
     queries: slice
     keys: slice
     running: Running
+    read: int  # numbers so far
+    written: int  # so far: results leave when their row of tiles is done
 
 
 def tiles(length: int, size: int) -> Iterator[slice]:
@@ -111,7 +113,7 @@ def tiled_attention(
                 scores = scores.masked_fill(ahead(rows, columns, behind), -torch.inf)
             traffic.most_held = max(traffic.most_held, scores.numel())
             running = take_in(running, scores, values)
-            yield TileEvent(rows, columns, running)
+            yield TileEvent(rows, columns, running, traffic.read, traffic.written)
         output[..., rows, :] = running.output
         traffic.written += running.mixed.numel()
     return output, traffic

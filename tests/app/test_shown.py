@@ -210,6 +210,14 @@ def every_part_of_budget(app):
     return press(app.run(), "budget.run")
 
 
+def every_part_of_flash(app):
+    for part in ("tiles", "backward", "exact"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return press(app, "flash.run")
+
+
 def every_part_of_masked(app):
     train = {"part": "train", "steps": "50"}
     for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, train):
@@ -222,6 +230,7 @@ def every_part_of_masked(app):
 PREPARE = {
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
+    "flash": every_part_of_flash,
     "objectives": every_part_of_objectives,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
