@@ -16,21 +16,28 @@ FORMAT_ROLES = {"fp64": "value", "fp32": "query", "bf16": "key", "bf16-fp32": "d
 
 
 def errors(result: Exactness, text: Words) -> Figure:
-    """Largest difference to the formula in 64 bits over the size of a tile, and two controls."""
-    series = [
-        _spread(text(f"format.{form}"), result.sizes, result.tiled[form], FORMAT_ROLES[form])
-        for form in FORMATS
-    ]
+    """How many decimals are right, −log₁₀ of the largest difference, over the size of a tile."""
     half = np.repeat(result.half[:, None], len(result.sizes), axis=1)
-    series += [
-        _spread(text("series.forgotten"), result.sizes, result.forgotten, "dropped"),
-        _spread(text("series.half"), result.sizes, half, "baseline"),
+    lines = [(text(f"format.{form}"), result.tiled[form], FORMAT_ROLES[form]) for form in FORMATS]
+    lines += [
+        (text("series.forgotten"), result.forgotten, "dropped"),
+        (text("series.half"), half, "baseline"),
     ]
+    with np.errstate(divide="ignore"):  # no difference at all has no logarithm and is left out
+        series = [
+            _spread(name, result.sizes, -np.log10(wrong), role) for name, wrong, role in lines
+        ]
     worst = {form.replace("-", "_"): f"{result.tiled[form].max():.1e}" for form in FORMATS}
     return curve(
-        series, x_title=text("axis.tile"), y_title=text("axis.error"), log_x=True, log_y=True,
-        y_range=(1e-16, 10), height=400, alt=text("alt.errors", **worst),
+        series, x_title=text("axis.tile"), y_title=text("axis.decimals"), log_x=True,
+        x_range=_ends(result.sizes), y_range=(-1, 17), height=380,
+        alt=text("alt.errors", **worst),
     )  # fmt: skip
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """The ends of a logarithmic axis: without them ECharts goes on to the next powers of ten."""
+    return float(values[0]), float(values[-1])
 
 
 def _spread(name: str, x: np.ndarray, values: np.ndarray, role: str) -> Series:
@@ -67,7 +74,8 @@ def work(result: Exactness, text: Words) -> Figure:
             Series(text("series.held_tiled"), lengths, result.held["tiled"], "key", points=True),
         ],
         x_title=text("axis.length"), y_title=text("axis.work"), log_x=True, log_y=True,
-        height=360, alt=text("alt.work"),
+        x_range=_ends(lengths), height=360,
+        alt=text("alt.work"),
     )  # fmt: skip
 
 
@@ -83,7 +91,8 @@ def times(speed: Speed, text: Words) -> Figure:
     last = {way: f"{speed.median[index, -1]:.3g}" for index, way in enumerate(WAYS)}
     return curve(
         series, x_title=text("axis.length"), y_title=text("axis.milliseconds"), log_x=True,
-        log_y=True, height=360, alt=text("alt.times", length=int(speed.lengths[-1]), **last),
+        log_y=True, x_range=_ends(speed.lengths), height=360,
+        alt=text("alt.times", length=f"{speed.lengths[-1]:,}", **last),
     )  # fmt: skip
 
 
@@ -96,7 +105,8 @@ def memory(speed: Speed, text: Words) -> Figure:
     last = {way: f"{speed.peak_bytes[index, -1] / 1e6:.3g}" for index, way in enumerate(WAYS)}
     return curve(
         series, x_title=text("axis.length"), y_title=text("axis.megabytes"), log_x=True, log_y=True,
-        height=320, alt=text("alt.memory", length=int(speed.lengths[-1]), **last),
+        x_range=_ends(speed.lengths), height=320,
+        alt=text("alt.memory", length=f"{speed.lengths[-1]:,}", **last),
     )  # fmt: skip
 
 
@@ -112,7 +122,8 @@ def sizes(speed: Speed, text: Words) -> Figure:
             ),
         ],
         x_title=text("axis.tile"), y_title=text("axis.milliseconds"), log_x=True, log_y=True,
-        floor=(plain, text("way.plain")), height=280, alt=text("alt.sizes", length=speed.sizes_at),
+        x_range=_ends(speed.sizes), floor=(plain, text("way.plain")), height=280,
+        alt=text("alt.sizes", length=speed.sizes_at),
     )  # fmt: skip
 
 
@@ -128,7 +139,8 @@ def kept(result: Backward, text: Words) -> Figure:
     last = {way: f"{result.kept_bytes[way][-1] / 1e3:,.0f}" for way in BACKWARD_WAYS}
     return curve(
         series, x_title=text("axis.length"), y_title=text("axis.kilobytes"), log_x=True, log_y=True,
-        height=320, alt=text("alt.kept", length=int(result.lengths[-1]), **last),
+        x_range=_ends(result.lengths), height=320,
+        alt=text("alt.kept", length=int(result.lengths[-1]), **last),
     )  # fmt: skip
 
 

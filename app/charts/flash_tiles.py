@@ -36,9 +36,14 @@ def square(walk: Walk, step: int, text: Words) -> Figure:
             hovertemplate=text("axis.order") + " %{z:.0f}<extra></extra>",
         ),
         x_title=text("axis.keys"), y_title=text("axis.queries"), colours="sequential",
-        colour_title=text("axis.order"),
     )  # fmt: skip
-    figure.update_layout(coloraxis={"cmin": 0, "cmax": 1.4 * len(walk.places)})
+    figure.update_layout(
+        coloraxis={
+            "cmin": -0.4 * len(walk.places),
+            "cmax": 1.4 * len(walk.places),
+            "showscale": False,
+        }
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False, scaleanchor="x", constrain="domain")
     figure.update_xaxes(showgrid=False, constrain="domain", side="top")
     top, bottom, left, right = (int(edge) for edge in walk.places[step - 1])
@@ -76,15 +81,15 @@ def by_size(walk: Walk, query_tile: int, text: Words) -> Figure:
     """The formula over the size of the queries' tile; the plain way has no tile."""
     return curve(
         [
-            Series(text("series.formula"), walk.sizes, walk.by_size, "formula", points=True),
+            Series(text("series.formula"), walk.sizes, walk.by_size, "changed", points=True),
             Series(
                 text("series.plain_moved"), walk.sizes[[0, -1]], [walk.plain_formula] * 2,
                 "baseline", dashed=True,
             ),
-            Series(text("series.counted"), [query_tile], walk.moved[-1:], "measured", points=True),
+            Series(text("series.counted"), [query_tile], walk.moved[-1:], "dropped", points=True),
         ],
         x_title=text("axis.query_tile"), y_title=text("axis.moved"), log_x=True, log_y=True,
-        height=280, alt=text("alt.by_size"),
+        x_range=(int(walk.sizes[0]), max(int(walk.sizes[-1]), query_tile)), height=280, alt=text("alt.by_size"),
     )  # fmt: skip
 
 
@@ -100,7 +105,9 @@ def bill(result: Bill, text: Words) -> pd.DataFrame:
             text("column.moved"): [size(moved) for moved, _, _ in rows.values()],
             text("column.kept"): [size(kept) for _, kept, _ in rows.values()],
             text("column.moving"): [microseconds(moving) for _, _, moving in rows.values()],
-            text("column.computing"): [microseconds(result.flops_seconds)] * len(rows),
+            text("column.computing"): [
+                microseconds(seconds) for seconds in (result.square_seconds, result.flops_seconds)
+            ],
         }
     )
 

@@ -50,6 +50,7 @@ def show(page: LabPage, config: ExactConfig, view: JobView | None, guess: Guess 
 def pictures(page: LabPage, result: Exactness, source: Provenance) -> None:
     page.figure(charts.errors(result, page.text), source, "errors")
     st.markdown(f"**{page.text('beside')}**")
+    page.badge(source)
     st.dataframe(charts.beside(result, page.text), hide_index=True)
     page.caption("beside.about")
     page.figure(charts.work(result, page.text), source, "work")

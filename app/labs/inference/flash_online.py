@@ -31,6 +31,7 @@ def draw(page: LabPage) -> None:
     page.figure(charts.carried(result, tile, page.text), COMPUTED, "carried")
     st.markdown(f"**{page.text('three')}**")
     page.caption("three.about", format=page.text(f"option.format.{config.format}"))
+    page.badge(COMPUTED)
     st.dataframe(charts.three(result, page.text), hide_index=True)
     page.offer_notebook(
         "from labcore.serving import online_softmax as lab\n\n"

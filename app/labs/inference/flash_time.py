@@ -66,18 +66,15 @@ def crossovers(page: LabPage, speed: Speed) -> str:
     """From which length on the loop and the kernel are faster than the plain way, as measured."""
     last = {way: f"{speed.median[index, -1]:.3g}" for index, way in enumerate(WAYS)}
     held = {way: f"{speed.peak_bytes[index, -1] / 1e6:.3g}" for index, way in enumerate(WAYS)}
-    return " ".join(
-        [
-            page.text("time.told", length=int(speed.lengths[-1]), **last),
-            page.text("memory.told", **held),
-            *(
-                page.text(f"cross.{way}.never")
-                if speed.crossover(way) is None
-                else page.text(f"cross.{way}", length=speed.crossover(way))
-                for way in ("tiled", "fused")
-            ),
-        ]
-    )
+    lines = [
+        page.text("time.told", length=f"{speed.lengths[-1]:,}", **last),
+        page.text("memory.told", **held),
+    ]
+    for way in ("tiled", "fused"):
+        first = speed.crossover(way)
+        key = f"cross.{way}.never" if first is None else f"cross.{way}"
+        lines.append(page.text(key, **({} if first is None else {"length": f"{first:,}"})))
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def verdict(speed: Speed) -> str:

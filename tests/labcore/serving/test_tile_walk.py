@@ -59,6 +59,9 @@ def test_a_bill_by_hand():
     assert (bill.plain_bytes, bill.tiled_bytes) == (136_314_880, 34_603_008)
     assert bill.flops_seconds == pytest.approx(13.77e-6, rel=1e-3)
     assert bill.tiled_seconds == pytest.approx(34_603_008 / 2.039e12)
+    causal = on_chip.bill(on_chip.BillConfig(causal=True))
+    assert causal.flops_seconds == pytest.approx(bill.flops_seconds / 2)
+    assert causal.square_seconds == bill.square_seconds == bill.flops_seconds
 
 
 @pytest.mark.parametrize("device", on_chip.SHARED_BYTES)
