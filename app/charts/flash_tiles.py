@@ -89,7 +89,8 @@ def by_size(walk: Walk, query_tile: int, text: Words) -> Figure:
             Series(text("series.counted"), [query_tile], walk.moved[-1:], "dropped", points=True),
         ],
         x_title=text("axis.query_tile"), y_title=text("axis.moved"), log_x=True, log_y=True,
-        x_range=(int(walk.sizes[0]), max(int(walk.sizes[-1]), query_tile)), height=280, alt=text("alt.by_size"),
+        x_range=(int(walk.sizes[0]), max(int(walk.sizes[-1]), query_tile)), height=280,
+        alt=text("alt.by_size"),
     )  # fmt: skip
 
 
