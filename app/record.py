@@ -56,8 +56,9 @@ from labcore.serving import (
     cache_race,
     forgetting,
     page_study,
+    tile_exactness,
+    tile_speed,
 )
-from labcore.serving import tile_exactness, tile_speed
 from labcore.tuning import (
     constitution,
     dpo,
