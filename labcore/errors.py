@@ -4,6 +4,8 @@
 the screen looks the sentence up in the learner's language (`assets/strings/<lang>/errors.toml`).
 """
 
+from collections.abc import Mapping, Sequence
+
 
 class LabInputError(ValueError):
     """A value that breaks a rule.
@@ -28,3 +30,17 @@ class LabInputError(ValueError):
 
 def _restore(kind, field, value, rule, facts):
     return kind(field, value, rule, **facts)
+
+
+def check_limits(config: object, limits: Mapping[str, tuple[float, float]]) -> None:
+    """Each of these fields must lie between its two ends, which it may reach."""
+    for name, (low, high) in limits.items():
+        if not low <= getattr(config, name) <= high:
+            raise LabInputError(name, getattr(config, name), "between", low=low, high=high)
+
+
+def check_choices(config: object, choices: Mapping[str, Sequence[str]]) -> None:
+    """Each of these fields must have one of the values that it may have."""
+    for name, allowed in choices.items():
+        if getattr(config, name) not in allowed:
+            raise LabInputError(name, getattr(config, name), "known_choice", allowed=allowed)

@@ -26,7 +26,7 @@ from labcore.architecture.build_train_corpus import (
     own_corpus,
     world_corpus,
 )
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.generation import SamplingConfig, generate
@@ -77,9 +77,7 @@ class BuildTrainConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if self.corpus not in CORPORA:
             raise LabInputError("corpus", self.corpus, "known_choice", allowed=CORPORA)
         if self.kind == "encoder_decoder" and self.corpus != "world-both":

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -45,9 +45,7 @@ class CausalLeakConfig:
     seed: int = 0  # of the weights, the batches and the writing
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
     def training(self) -> TrainConfig:
         return TrainConfig(

@@ -33,7 +33,7 @@ from labcore.architecture.cross_alignment import (
     held_out,
     read_pair,
 )
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -71,9 +71,7 @@ class AlignmentConfig:
     def __post_init__(self):
         if self.sources not in SOURCES:
             raise LabInputError("sources", self.sources, "known_choice", allowed=SOURCES)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         self.model(vocab_size=2)  # its own rules, told before the run starts
 
     def model(self, vocab_size: int) -> ModelConfig:

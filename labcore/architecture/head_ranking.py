@@ -16,7 +16,7 @@ import torch
 
 from labcore.architecture.head_gates import Head, all_on, gates_of, places
 from labcore.architecture.head_texts import gated_loss, held_out, text_losses
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.objectives import Batch
@@ -36,9 +36,7 @@ class RankingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 # What comes with the lab; a real model takes a third of a second per pass, so it reads less.

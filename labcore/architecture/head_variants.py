@@ -16,7 +16,7 @@ import torch
 
 from labcore.architecture.build_train_corpus import world, world_corpus
 from labcore.architecture.decode_speed import Speed, SpeedConfig, measure
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import LatentAttention, ModelConfig
 from labcore.model.counting import kv_cache_bytes, parameter_total
@@ -63,9 +63,7 @@ class VariantsConfig:
                 raise LabInputError("names", name, "known_choice", allowed=tuple(VARIANTS))
         if len(self.seeds) > MOST_SEEDS:
             raise LabInputError("seeds", len(self.seeds), "at_most", limit=MOST_SEEDS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
     def training(self, seed: int) -> TrainConfig:
         return TrainConfig(

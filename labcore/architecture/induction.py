@@ -24,7 +24,7 @@ import torch
 
 from labcore.architecture.head_patterns import head_scores
 from labcore.architecture.induction_surgery import Knockouts, knock_out
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -68,12 +68,8 @@ class InductionConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_choices(self, CHOICES)
+        check_limits(self, LIMITS)
 
     @property
     def periods(self) -> Sequence[int]:

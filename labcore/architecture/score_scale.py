@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 SCALES = ("none", "sqrt_d", "sqrt_width", "d")
@@ -30,9 +30,7 @@ class ScoreScaleConfig:
     seed: int = 0  # the first of them
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

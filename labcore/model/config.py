@@ -11,7 +11,7 @@ d head_dim, F intermediate_size, V vocab_size, L layers, E experts.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_choices
 
 Kind = Literal["decoder", "encoder", "encoder_decoder"]
 Positions = Literal["learned", "sinusoidal", "rope", "alibi", "t5", "none"]
@@ -128,9 +128,7 @@ class ModelConfig:
     dropout: float = 0.0
 
     def __post_init__(self):
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
+        check_choices(self, CHOICES)
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "max_positions"):
             if getattr(self, name) < 1:
                 raise LabInputError(name, getattr(self, name), "at_least", limit=1)

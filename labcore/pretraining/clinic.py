@@ -14,7 +14,7 @@ from itertools import chain, islice, repeat, zip_longest
 
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -94,9 +94,7 @@ class PairConfig:
     def __post_init__(self):
         if self.case not in CASES:
             raise LabInputError("case", self.case, "known_choice", allowed=tuple(CASES))
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 def moments(steps: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import optuna
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.pretraining.corpus import Source
 from labcore.pretraining.monitor import STORIES, MonitorConfig
@@ -45,9 +45,7 @@ class SearchConfig:
     corpus: Source = field(default=STORIES)
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if not self.optimisers:
             raise LabInputError("optimisers", self.optimisers, "not_empty")
         for name in self.optimisers:

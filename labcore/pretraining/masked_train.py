@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -45,9 +45,7 @@ class MaskedConfig:
     seed: int = 0  # of the weights, the text and the dice
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
     def training(self) -> TrainConfig:
         every = math.ceil(self.steps / LOOKS)

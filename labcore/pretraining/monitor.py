@@ -15,7 +15,7 @@ import cattrs
 import numpy as np
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.counting import flops_total, parameter_total
@@ -66,9 +66,7 @@ class MonitorConfig:
     checkpoint: bytes = field(default=b"", repr=False)  # of a run that is to be continued
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         for name, allowed in (("optimiser", OPTIMISERS), ("activation", ACTIVATIONS)):
             if getattr(self, name) not in allowed:
                 raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import MixtureOfExperts, ModelConfig
 from labcore.model.counting import flops_total, parameter_total
@@ -53,9 +53,7 @@ class ExpertsConfig:
     def __post_init__(self):
         if self.text not in TEXTS:
             raise LabInputError("text", self.text, "known_choice", allowed=TEXTS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if self.chosen > self.experts:
             raise LabInputError("chosen", self.chosen, "at_most", limit=self.experts)
         if self.look_every < 1:

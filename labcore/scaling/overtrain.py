@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.scaling.chinchilla import PASSES, LossLaw, Numbers, budget_for, loss_law
 from labcore.scaling.landmarks import LANDMARKS, Landmark
 
@@ -31,9 +31,7 @@ class OvertrainConfig:
 
     def __post_init__(self):
         loss_law(self.law)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.optimiser import clip_gradients
@@ -64,9 +64,7 @@ class DPOConfig:
             raise LabInputError("method", self.method, "known_choice", allowed=METHODS)
         if self.source not in SOURCES:
             raise LabInputError("source", self.source, "known_choice", allowed=SOURCES)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.tuning import hf_models, instructions
 from labcore.tuning.instructions import Instruction
@@ -58,9 +58,7 @@ class HFConfig:
         ):  # fmt: skip
             if getattr(self, name) not in allowed:
                 raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if self.eval_steps and self.steps % self.eval_steps:
             raise LabInputError("eval_steps", self.eval_steps, "divides", whole=self.steps)
         if len(self.own_rows) > OWN_ROWS_LIMIT:

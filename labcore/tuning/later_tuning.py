@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.loop import TrainConfig, train
@@ -47,9 +47,7 @@ class LaterConfig:
             raise LabInputError("lesson", self.lesson, "known_choice", allowed=LESSONS)
         if self.start not in STARTS:
             raise LabInputError("start", self.start, "known_choice", allowed=STARTS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

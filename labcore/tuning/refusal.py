@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.loop import TrainConfig, train
@@ -62,9 +62,7 @@ class RefusalConfig:
     seed: int = 0  # which things are examples, and the batches
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         for rewrite in self.rewrites:
             if rewrite not in cabinet.REWRITES:
                 raise LabInputError("rewrites", rewrite, "known_choice", allowed=cabinet.REWRITES)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.tuning.base_policy import load_policy
@@ -60,9 +60,7 @@ class RewardConfig:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise LabInputError("kind", self.kind, "known_choice", allowed=KINDS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         _ = self.rater  # refuses worths out of range
 
     @property

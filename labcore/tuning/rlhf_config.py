@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.tuning.policy_losses import AVERAGINGS, ESTIMATORS
 
 ALGORITHMS = ("grpo", "ppo", "rloo", "reinforce")
@@ -41,12 +41,8 @@ class RLHFConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_choices(self, CHOICES)
+        check_limits(self, LIMITS)
 
     @property
     def loss_beta(self) -> float:

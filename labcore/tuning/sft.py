@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.text.stories import LANGUAGES
@@ -62,9 +62,7 @@ class SFTConfig:
             if getattr(self, name) not in TEMPLATES:
                 allowed = tuple(TEMPLATES)
                 raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 
 from labcore import zoo
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
@@ -52,9 +52,7 @@ class RealConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

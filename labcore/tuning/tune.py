@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.pretraining.small_world import endless_batches
 from labcore.training.loop import TrainConfig, train
@@ -42,9 +42,7 @@ class TuneConfig:
     def __post_init__(self):
         if self.task not in NEW_TASKS:
             raise LabInputError("task", self.task, "known_choice", allowed=NEW_TASKS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
