@@ -7,6 +7,8 @@ cache, writing N tokens costs N passes over up to N tokens; with it, N passes ov
 import torch
 from torch import Tensor
 
+from labcore.errors import LabInputError
+
 
 class KVCache:
     """What each layer remembers of the tokens read so far.
@@ -50,6 +52,22 @@ class KVCache:
             positions = torch.cat(_same_rows(self.positions, positions), dim=1)
         self.positions = positions
         return self.positions, self.padding_mask
+
+    def roll_back(self, length: int) -> None:
+        """Forget all tokens from place `length` on, as if they had never been read: guesses, say.
+
+        What cross-attention keeps of its context stays.
+        """
+        if not 0 <= length <= self.length:
+            raise LabInputError("length", length, "between", low=0, high=self.length)
+        if length == self.length:
+            return
+        for name, kept in self.entries.items():
+            if not name.endswith(".cross"):
+                self.entries[name] = tuple(tensor[..., :length, :] for tensor in kept)
+        self.positions = self.positions[:, :length]
+        if self.padding_mask is not None:
+            self.padding_mask = self.padding_mask[:, :length]
 
     def bytes(self) -> int:
         """Memory held, in bytes: the numbers that a longer text makes grow."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from labcore.errors import LabInputError
 
-RULES = ("exact", "likelier")
+RULES = ("exact", "likelier", "redraw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def keep_chance(p: Tensor, q: Tensor, rule: str = "exact") -> Tensor:
 
     "likelier" is the rule one often reads: keep a guess if the target finds it at least as likely as
     the draft does. It looks sensible and is wrong: it never keeps what the draft overrates, even by a hair.
+    "redraw" keeps as it should, and goes wrong after a refusal: see `instead`.
     """
     if rule not in RULES:
         raise LabInputError("rule", rule, "known_choice", allowed=RULES)
@@ -52,6 +53,14 @@ def left_over(p: Tensor, q: Tensor) -> Tensor:
     return torch.where(total > 0, surplus / total.clamp(min=torch.finfo(p.dtype).tiny), p)
 
 
+def instead(p: Tensor, q: Tensor, rule: str = "exact") -> Tensor:
+    """What a refused guess is replaced from.  (…, V), (…, V) -> (…, V)
+
+    "redraw" asks the target afresh, p itself: what the draft also likes then gets too much.
+    """
+    return p if rule == "redraw" else left_over(p, q)
+
+
 def check(
     guesses: Tensor, p: Tensor, q: Tensor, generator: torch.Generator, rule: str = "exact"
 ) -> Checked:
@@ -62,8 +71,9 @@ def check(
     chance = keep_chance(p[:-1], q, rule)
     for place, guess in enumerate(guesses.tolist()):
         if torch.rand((), generator=generator) >= chance[place, guess]:
-            instead = torch.multinomial(left_over(p[place], q[place]), 1, generator=generator)
-            return Checked([*guesses[:place].tolist(), int(instead)], place)
+            rest = instead(p[place], q[place], rule)
+            other = torch.multinomial(rest, 1, generator=generator)
+            return Checked([*guesses[:place].tolist(), int(other)], place)
     free = torch.multinomial(p[-1], 1, generator=generator)
     return Checked([*guesses.tolist(), int(free)], len(guesses))
 
@@ -72,11 +82,11 @@ def written_distribution(p: Tensor, q: Tensor, rule: str = "exact") -> Tensor:
     """The distribution of the first token that comes out of a round, exactly.  (V,), (V,) -> (V,)
 
     A token comes out if it is guessed and kept, or if another guess is refused and it is drawn instead:
-    q(x)·keep(x) + P(refused)·left_over(x). With the exact rule the first term is min(p, q), the second the
+    q(x)·keep(x) + P(refused)·instead(x). With the exact rule the first term is min(p, q), the second the
     rest of p.
     """
     kept = q * keep_chance(p, q, rule)
-    return kept + (1 - kept.sum()) * left_over(p, q)
+    return kept + (1 - kept.sum()) * instead(p, q, rule)
 
 
 def kept_share(p: Tensor, q: Tensor) -> Tensor:
