@@ -66,6 +66,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "safety": ("dataflow", "sft"),
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
+    "decoding": ("attention", "training"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -101,6 +102,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         4, "inference", "speed",
         "kv_cache",
         "flash",
+        "decoding",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

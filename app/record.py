@@ -29,6 +29,7 @@ from labcore.architecture import (
     positions_rescue,
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
+from labcore.events import drain
 from labcore.pretraining import (
     accumulation_runs,
     clinic_study,
@@ -59,6 +60,7 @@ from labcore.serving import (
     tile_exactness,
     tile_speed,
 )
+from labcore.serving import exactness_study, queueing, speculating_speed, step_costs
 from labcore.tuning import (
     constitution,
     dpo,
@@ -98,6 +100,13 @@ def _sweep(name: str) -> scaling_sweep.SweepResult:
 def _extrapolated(count: str) -> extrapolation.Extrapolation:
     asking = scaling_answers.Asking(count)
     return extrapolation.extrapolate(_sweep("sweep"), _sweep("held-out"), asking)
+
+
+def _loads() -> queueing.LoadStudy:
+    """The queue with the step's cost as it was measured last."""
+    path = results.RECORDINGS / "decoding-costs.safetensors"
+    cost = results.load(path, step_costs.StepCosts).result.cost
+    return queueing.study(queueing.QueueConfig(requests=400, cost=cost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +248,13 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("kv_cache", "bits", lambda: cache_bits.run(cache_bits.BitsConfig()), 0),
     Entry("kv_cache", "bits-smollm2", partial(cache_bits.run, cache_bits.PUBLISHED), 0),
+    Entry("decoding", "speed", lambda: drain(speculating_speed.measure(speculating_speed.SpeedConfig())), 0),
+    *(
+        Entry("decoding", f"exactness-{name}", partial(exactness_study.study, config), 0)
+        for name, config in exactness_study.CASES.items()
+    ),
+    Entry("decoding", "costs", step_costs.measure, 0),
+    Entry("decoding", "loads", _loads, 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

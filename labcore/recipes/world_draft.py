@@ -71,7 +71,9 @@ def kept(draft: Transformer, target: Transformer) -> float:
     world = micro_world()
     rows = world.dataset(HELD_OUT_STORIES, seed=2, split="held_out")
     batch = causal_batch(rows, world.tokenizer.pad_id)
-    p, q = (model(batch.tokens, batch.padding_mask).logits.softmax(dim=-1) for model in (target, draft))
+    p, q = (
+        model(batch.tokens, batch.padding_mask).logits.softmax(dim=-1) for model in (target, draft)
+    )
     return float(kept_share(p, q)[batch.padding_mask].mean())
 
 

@@ -92,6 +92,15 @@ def every_part_of_kv_cache(app):
         if part not in ("memory", "pages"):
             app = press(app, "kv_cache.run")
     return app
+def every_part_of_decoding(app):
+    for more in ({"part": "queue"}, {"part": "exactness"}, {"look": "draws", "draws": "500"}):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+    app = press(app, "decoding.run")
+    # Ten seconds of timing, in the thread whose calls are noted: a recorded picture will do.
+    app.query_params["part"] = "speculative"
+    return app.run()
 
 
 def every_part_of_rlhf(app):
@@ -247,6 +256,7 @@ PREPARE = {
     "sft": every_part_of_sft,
     "dpo": every_part_of_dpo,
     "kv_cache": every_part_of_kv_cache,
+    "decoding": every_part_of_decoding,
     "rlhf": every_part_of_rlhf,
     "reward": every_part_of_reward,
     "hf": every_part_of_hf,

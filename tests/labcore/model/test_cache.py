@@ -123,3 +123,28 @@ def test_the_bytes_are_those_of_the_formula(key_value_heads):
 def test_an_encoder_has_no_use_for_a_cache():
     with pytest.raises(LabInputError, match="decoder_only"):
         Transformer(ModelConfig(kind="encoder"))(tokens(), cache=KVCache())
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder_decoder"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_tokens_rolled_back_might_never_have_been_read(kind, name):
+    """Five read, three others guessed and taken back, then the true four: as if read anew."""
+    model = Transformer(ModelConfig(kind=kind, **VARIANTS[name])).eval()
+    given = {}
+    if kind == "encoder_decoder":
+        real = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+        given = {"context": tokens(2, 5, seed=1), "context_padding_mask": real}
+    cache = KVCache()
+    with torch.no_grad():
+        model(tokens()[:, :5], cache=cache, **given)
+        model(tokens(2, 3, seed=9), cache=cache, **given)
+        cache.roll_back(5)
+        assert cache.length == 5
+        cached = model(tokens()[:, 5:], cache=cache, **given).logits
+        anew = model(tokens(), **given).logits[:, 5:]
+    torch.testing.assert_close(cached, anew, atol=1e-5, rtol=0)
+
+
+def test_no_more_is_rolled_back_than_was_read():
+    with pytest.raises(LabInputError):
+        KVCache().roll_back(1)
