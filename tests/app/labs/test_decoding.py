@@ -39,7 +39,7 @@ def test_a_story_is_written_at_the_ends_of_the_knobs(open_lab, knobs):
 
 
 def test_a_guess_is_scored_by_the_speed_measured(open_lab, monkeypatch):
-    quick = SpeedConfig(guesses=(1, 4), stories=1, tokens=4, repeats=1)
+    quick = SpeedConfig(guesses=(1, 4), stories=1, tokens=16, repeats=1)
     monkeypatch.setattr(screen, "SpeedConfig", lambda *knobs: quick)
     app = open_lab("decoding")
     radio = next(radio for radio in app.radio if "speed" in radio.key)
