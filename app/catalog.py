@@ -66,7 +66,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "safety": ("dataflow", "sft"),
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
-    "decoding": ("attention", "training"),
+    "decoding": ("training", "kv_cache"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (

@@ -55,12 +55,15 @@ from labcore.serving import (
     batch_speed,
     cache_bits,
     cache_race,
+    exactness_study,
     forgetting,
     page_study,
+    queueing,
+    speculating_speed,
+    step_costs,
     tile_exactness,
     tile_speed,
 )
-from labcore.serving import exactness_study, queueing, speculating_speed, step_costs
 from labcore.tuning import (
     constitution,
     dpo,

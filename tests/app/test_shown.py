@@ -92,6 +92,8 @@ def every_part_of_kv_cache(app):
         if part not in ("memory", "pages"):
             app = press(app, "kv_cache.run")
     return app
+
+
 def every_part_of_decoding(app):
     for more in ({"part": "queue"}, {"part": "exactness"}, {"look": "draws", "draws": "500"}):
         app.query_params.update(more)
