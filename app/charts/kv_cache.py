@@ -81,15 +81,14 @@ def _spread(name: str, x: np.ndarray, rows: np.ndarray, role: str, points: bool 
 def growth(result: SizeResult, config: SizeConfig, text: Words) -> Figure:
     """The cache of the batch over the length of its texts, and what room there is beside the weights."""
     series = [
-        Series(_kind(kind, result, text), result.contexts, result.curves[kind] / GB)
+        Series(_kind(kind, result, text), result.contexts / KB, result.curves[kind] / GB)
         for kind in KINDS
     ]
     room = (result.memory_bytes - result.weight_bytes) / GB
     return curve(
         series, x_title=text("axis.context"), y_title=text("axis.gb"), log_x=True, log_y=True,
-        x_range=(int(result.contexts[0]), int(result.contexts[-1]) * 1.1),
         floor=(room, text("series.room")) if room > 0 else None,
-        marks=[(config.context, text("series.chosen"))], height=360, alt=text("alt.growth"),
+        marks=[(config.context / KB, text("series.chosen"))], height=360, alt=text("alt.growth"),
     )  # fmt: skip
 
 
@@ -173,7 +172,7 @@ def _passes(
     ]
     return curve(
         series, x_title=text("axis.size"), y_title=title, log_x=True,
-        x_range=(1, int(sizes[-1]) * 1.1), y_range=(0, None), height=300, alt=alt,
+        x_range=(1, int(sizes[-1])), y_range=(0, None), height=300, alt=alt,
     )  # fmt: skip
 
 
@@ -190,6 +189,6 @@ def use(result: BatchResult, text: Words) -> Figure:
     ]  # fmt: skip
     return curve(
         series, x_title=text("axis.size"), y_title=text("axis.gflops"), log_x=True,
-        x_range=(1, int(result.sizes[-1]) * 1.1), right_title=text("axis.gbs"), y_range=(0, None),
+        x_range=(1, int(result.sizes[-1])), right_title=text("axis.gbs"), y_range=(0, None),
         height=280, alt=text("alt.use"),
     )  # fmt: skip

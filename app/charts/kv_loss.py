@@ -29,7 +29,7 @@ def over_position(result: ForgetResult, text: Words) -> Figure:
     beyond = {way: f"{result.beyond(way).mean():.2f}" for way in WAYS}
     return curve(
         series, x_title=text("axis.position"), y_title=text("axis.nats"),
-        marks=[(result.window, text("series.window"))], height=340,
+        marks=[(result.window, str(result.window))], height=340,
         alt=text("alt.over_position", **beyond),
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def against_full(result: ForgetResult, text: Words) -> Figure:
         )  # fmt: skip
     return curve(
         series, x_title=text("axis.position"), y_title=text("axis.extra"), height=300,
-        floor=(0.0, text("way.full")), marks=[(result.window, text("series.window"))],
+        floor=(0.0, text("way.full")), marks=[(result.window, str(result.window))],
         alt=text("alt.against_full"),
     )  # fmt: skip
 

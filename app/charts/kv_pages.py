@@ -12,7 +12,16 @@ from app.charts.curves import Series, curve
 from app.charts.explore import plotly_figure
 from app.figures import Figure
 from app.i18n import Words
-from labcore.serving.page_server import EMPTY, FREE, MAP_EVERY, SHARED, WAYS, WRITTEN, ServerResult
+from labcore.serving.page_server import (
+    EMPTY,
+    FREE,
+    MAP_EVERY,
+    SHARED,
+    SLOTS,
+    WAYS,
+    WRITTEN,
+    ServerResult,
+)
 from labcore.serving.page_study import PageStudy
 
 ROLES = {"reserved": "baseline", "exact": "key", "paged": "changed", "shared": "kept"}
@@ -89,6 +98,20 @@ def running(result: ServerResult, text: Words) -> Figure:
     )  # fmt: skip
 
 
+def fragments(result: ServerResult, way: str, text: Words) -> Figure:
+    """Free memory, and the longest piece of it: what lies between is free and of no use to a long request."""
+    one = result.ways[way]
+    steps, free = np.arange(len(one.held)), SLOTS - one.held
+    return curve(
+        [
+            Series(text("series.free"), steps, free, "baseline"),
+            Series(text("series.hole"), steps, one.largest_hole, "changed"),
+        ],
+        x_title=text("axis.step"), y_title=text("axis.slots"), y_range=(0, None), height=260,
+        alt=text("alt.fragments"),
+    )  # fmt: skip
+
+
 def blocks(study: PageStudy, measure: str, text: Words) -> Figure:
     """A measure over the size of a block: mean over seeds, with the band between lowest and highest."""
     series = []
@@ -104,6 +127,6 @@ def blocks(study: PageStudy, measure: str, text: Words) -> Figure:
         )  # fmt: skip
     return curve(
         series, x_title=text("axis.block"), y_title=text(f"axis.{measure}"), log_x=True,
-        x_range=(1, int(study.blocks[-1]) * 1.1),
+        x_range=(1, int(study.blocks[-1])),
         y_range=(0, None), height=300, alt=text(f"alt.blocks.{measure}"),
     )  # fmt: skip

@@ -24,13 +24,13 @@ def forgetting(page: LabPage) -> None:
             window = page.slider("window", 16, 128, 64, 16)
         with right:
             sinks = page.slider("sinks", 1, 8, 4)
-        config = ForgetConfig(model, window, sinks)
+        config, guess = ForgetConfig(model, window, sinks), None
     else:
         with page.controls.aside():
             page.slider("window", 16, 128, 64, 16)
             page.slider("sinks", 1, 8, 4)
         config = lab.PUBLISHED
-    guess = page.predict("forgetting", options=("nothing", "little", "much"))
+        guess = page.predict("forgetting", options=("nothing", "little", "much"))
     page.job(lab.forget, config, lambda view: draw_forgetting(page, config, view, guess))
     page.offer_notebook(
         "from labcore.serving import forgetting as lab\n\n"
@@ -65,8 +65,7 @@ def show_forgetting(
             full=nats["full"], latest=nats["window"], first=nats["sinks"], others=nats["others"],
         )
     )  # fmt: skip
-    if config.model == MODELS[1]:
-        page.reveal(guess, verdict(result))
+    page.reveal(guess, verdict(result))
     page.figure(charts.over_position(result, page.text), source, "over_position")
     page.figure(charts.against_full(result, page.text), source, "against_full")
 

@@ -31,6 +31,7 @@ def pages(page: LabPage) -> None:
                 page.figure(figure, COMPUTED, f"map_{way}", title)
     page.caption("pages.maps")
     page.figure(charts.running(result, page.text), COMPUTED, "running")
+    page.figure(charts.fragments(result, "exact", page.text), COMPUTED, "fragments")
     study(page)
     page.offer_notebook(
         f"from labcore.serving import page_server as lab\n\nresult = lab.run(lab.{config!r})",

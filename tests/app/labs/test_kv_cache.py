@@ -21,7 +21,7 @@ RECORDED = {"en": "recorded", "zh": "实测录制"}
 @pytest.mark.parametrize(
     ("part", "echarts", "plotly"),
     [
-        ("race", 3, 0), ("memory", 2, 0), ("batch", 3, 0), ("pages", 3, 4), ("forgetting", 2, 0),
+        ("race", 3, 0), ("memory", 2, 0), ("batch", 3, 0), ("pages", 4, 4), ("forgetting", 2, 0),
         ("bits", 1, 0),
     ],
 )  # fmt: skip
