@@ -97,7 +97,7 @@ def outcome(page: LabPage, result: RaceResult, source: Provenance, guess: Guess 
     )  # fmt: skip
     st.markdown(
         page.text(
-            f"race.{same}", place=result.first_difference + 1, gap=f"{result.largest_gap:.1g}"
+            f"race.{same}", place=result.first_difference + 1, gap=f"{result.largest_gap:.5f}"
         )
     )
     page.reveal(guess, round(middle, 1), CLOSE)
