@@ -30,6 +30,7 @@ from labcore.architecture import (
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
+from labcore.compression import matrix_forms, repair, structured, unstructured
 from labcore.pretraining import (
     accumulation_runs,
     clinic_study,
@@ -239,6 +240,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("flash", "exact", lambda: tile_exactness.run(tile_exactness.ExactConfig()), 0),
     Entry("flash", "time", lambda: tile_speed.run(tile_speed.SpeedConfig()), 0),
     Entry("flash", "time-causal", lambda: tile_speed.run(tile_speed.SpeedConfig(causal=True)), 0),
+    Entry("pruning", "unstructured", unstructured.study, 0),
+    Entry("pruning", "structured", structured.study, 0),
+    Entry("pruning", "smaller", lambda: structured.run(structured.StructuredConfig()), 0),
+    Entry("pruning", "forms", lambda: matrix_forms.run(matrix_forms.FormsConfig()), 0),
+    Entry("pruning", "repair", lambda: repair.run(repair.RepairConfig()), 0),
+    Entry("pruning", "repairs", repair.study, 0),
     *(
         Entry("kv_cache", f"race-{name}", partial(cache_race.run, config), config.seed)
         for name, config in cache_race.RECORDED.items()

@@ -99,14 +99,17 @@ def pruned(
     generator: torch.Generator,
 ) -> Tensor:
     """A matrix with zeros, by any of the four methods.  (O, I), (I, I) -> (O, I)"""
-    if method not in METHODS:
-        raise LabInputError("method", method, "known_choice", allowed=METHODS)
     if method == "sparsegpt":
         return sparsegpt(weight, moments, config).to(weight.dtype)
+    return weight * keep_mask(scores(weight, method, moments, generator), config)
+
+
+def scores(weight: Tensor, method: str, moments: Tensor, generator: torch.Generator) -> Tensor:
+    """How much each weight is worth, to the methods that only choose.  (O, I), (I, I) -> (O, I)"""
     if method == "random":
-        scores = torch.rand(weight.shape, generator=generator)
-    elif method == "magnitude":
-        scores = weight.abs()
-    else:
-        scores = wanda_scores(weight, moments.diagonal().sqrt().to(weight.dtype))
-    return weight * keep_mask(scores, config)
+        return torch.rand(weight.shape, generator=generator)
+    if method == "magnitude":
+        return weight.abs()
+    if method == "wanda":
+        return wanda_scores(weight, moments.diagonal().sqrt().to(weight.dtype))
+    raise LabInputError("method", method, "known_choice", allowed=METHODS)
