@@ -64,6 +64,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sft": ("training", "data"),
     "dpo": ("training",),
     "safety": ("dataflow", "sft"),
+    "pruning": ("heads", "training"),
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
@@ -100,6 +101,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         4, "inference", "speed",
+        "pruning",
         "kv_cache",
         "flash",
         "decoding",

@@ -31,6 +31,7 @@ from labcore.architecture import (
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
 from labcore.compression import matrix_forms, repair, structured, unstructured
+from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.pretraining import (
     accumulation_runs,
     clinic_study,

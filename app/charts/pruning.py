@@ -18,7 +18,13 @@ from app.i18n import Words
 from labcore.compression.unstructured import Study, UnstructuredConfig, UnstructuredResult
 
 ROW_PIXELS = 40
-ROLES = {"random": "baseline", "magnitude": "key", "magnitude-model": "rejected", "wanda": "chosen", "sparsegpt": "query"}
+ROLES = {
+    "random": "baseline",
+    "magnitude": "key",
+    "magnitude-model": "rejected",
+    "wanda": "chosen",
+    "sparsegpt": "query",
+}
 
 
 def losses(
@@ -104,7 +110,9 @@ def dots(
         )
         for (label, role), values in groups.items()
     ]  # fmt: skip
-    spec = plotly_figure(*traces, x_title=x_title, showlegend=len(groups) > 1, log="x" if log else "")
+    spec = plotly_figure(
+        *traces, x_title=x_title, showlegend=len(groups) > 1, log="x" if log else ""
+    )
     spec.update_yaxes(autorange="reversed", type="category")
     table = pd.concat(
         [

@@ -108,7 +108,9 @@ def alone(study: Study, unit: str, text: Words) -> Figure:
 def course(looks: list[Look], floor: float | None, config: RepairConfig, text: Words) -> Figure:
     """The pruned model and the whole one under the same steps."""
     steps = [look.step for look in looks]
-    pruned, dense = ([getattr(look, f"{name}_nats") for look in looks] for name in ("pruned", "dense"))
+    pruned, dense = (
+        [getattr(look, f"{name}_nats") for look in looks] for name in ("pruned", "dense")
+    )
     return curve(
         [
             Series(text("series.pruned"), steps, pruned, "changed", points=True),

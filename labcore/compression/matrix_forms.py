@@ -68,7 +68,9 @@ def measure(config: FormsConfig) -> Generator[Round, None, FormsResult]:
     weight = torch.randn(config.size, config.size, generator=rng)
     x = torch.randn(config.tokens, config.size, generator=rng)
     sparse = [weight * keep_mask(weight.abs(), PruningConfig(share)) for share in SHARES]
-    products = {name: [ready(name, w, s, x) for w, s in zip(sparse, SHARES, strict=True)] for name in TIMED}
+    products = {
+        name: [ready(name, w, s, x) for w, s in zip(sparse, SHARES, strict=True)] for name in TIMED
+    }
     times = np.zeros((len(TIMED), len(SHARES), config.rounds + WARM_UP))
     for turn in range(config.rounds + WARM_UP):
         for form, calls in enumerate(products.values()):

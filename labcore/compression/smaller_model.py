@@ -5,7 +5,7 @@ one column of down; a layer is a block that the residual stream passes by. What 
 stream is missing afterwards, which is the same as writing zero there; so the smaller model says exactly
 what the whole one says with these outputs masked, and needs no zeros to say it.
 
-Sources: heads arXiv:1905.10650; neurons and layers arXiv:2305.11627 (LLM-Pruner), arXiv:2403.03853 (ShortGPT).
+Sources: heads arXiv:1905.10650; neurons arXiv:2305.11627 (LLM-Pruner); layers arXiv:2403.03853 (ShortGPT).
 Axes: L layers, H heads, d width of a head, F neurons of a layer, U units of a layer (heads or neurons).
 """
 
@@ -85,9 +85,7 @@ def masking(unit: str, kept: Tensor) -> dict[str, Change]:
             for i in range(len(kept))
         }
     if unit == "neurons":  # (B, T, F)
-        return {
-            f"layers.{i}.mlp.hidden": lambda x, i=i: x * kept[i] for i in range(len(kept))
-        }
+        return {f"layers.{i}.mlp.hidden": lambda x, i=i: x * kept[i] for i in range(len(kept))}
     return {
         f"layers.{i}.{part}.out": lambda x, i=i: x * kept[i]
         for i in range(len(kept))
@@ -119,7 +117,9 @@ def kept_by(importance: Tensor, removed: int) -> Tensor:
     spared = torch.zeros_like(rows, dtype=torch.bool)
     spared[torch.arange(len(rows)), rows.argmax(dim=1)] = True
     # subtle: a spared unit must not be chosen, however small: it is put behind all others
-    order = importance.masked_fill(spared.view_as(importance), torch.inf).flatten().argsort(stable=True)
+    order = (
+        importance.masked_fill(spared.view_as(importance), torch.inf).flatten().argsort(stable=True)
+    )
     most = importance.numel() - len(rows)
     if not 0 <= removed <= most:
         raise LabInputError("removed", removed, "between", low=0, high=most)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from labcore.compression.prune_model import base, calibration_batches, held_out
-from labcore.compression.smaller_model import SMALLER, kept_by, parameters, units_of
+from labcore.compression.smaller_model import SMALLER, kept_by, parameters
 from labcore.compression.unit_importance import IMPORTANCES, importance
 from labcore.errors import LabInputError
 from labcore.events import drain

@@ -65,7 +65,8 @@ def slopes(model: Transformer, unit: str, batch: Batch) -> Tensor:
     total = torch.zeros(units_of(model, unit))
     for row in range(len(batch.tokens)):
         real = int((batch.targets[row] != IGNORE).sum())
-        text = Batch(*(part[row : row + 1, :real] for part in (batch.tokens, batch.targets, batch.padding_mask)))
+        here = slice(row, row + 1), slice(real)
+        text = Batch(batch.tokens[here], batch.targets[here], batch.padding_mask[here])
         gates = torch.ones_like(total).requires_grad_(True)
         with torch.enable_grad():
             (slope,) = torch.autograd.grad(masked_loss(model, unit, gates, text), gates)
@@ -80,7 +81,9 @@ def sizes(model: Transformer, unit: str) -> Tensor:
     for block in model.stack.layers:
         if unit == "heads":
             reads = block.attn.v.weight.unflatten(0, (-1, block.attn.size)).flatten(1).norm(dim=1)
-            writes = block.attn.out.weight.T.unflatten(0, (-1, block.attn.size)).flatten(1).norm(dim=1)
+            writes = (
+                block.attn.out.weight.T.unflatten(0, (-1, block.attn.size)).flatten(1).norm(dim=1)
+            )
             found.append(reads * writes)
         elif unit == "neurons":
             found.append(block.mlp.up.weight.norm(dim=1) * block.mlp.down.weight.norm(dim=0))

@@ -80,6 +80,18 @@ def every_part_of_dpo(app):
     return app.run()
 
 
+def every_part_of_pruning(app):
+    for method in ("wanda", "sparsegpt"):
+        app.query_params["method"] = method
+        app = app.run()
+        assert not app.exception
+    for part in ("structured", "repair", "speed"):
+        app.query_params["part"] = part
+        app = press(app.run(), "pruning.run")
+        assert not app.exception
+    return app
+
+
 def every_part_of_kv_cache(app):
     app = press(app, "kv_cache.run")
     for part, more in (
@@ -257,6 +269,7 @@ PREPARE = {
     "lora": every_part_of_lora,
     "sft": every_part_of_sft,
     "dpo": every_part_of_dpo,
+    "pruning": every_part_of_pruning,
     "kv_cache": every_part_of_kv_cache,
     "decoding": every_part_of_decoding,
     "rlhf": every_part_of_rlhf,
@@ -282,6 +295,7 @@ QUICK = {
     "lora": {"steps": "25"},
     "sft": {"conversations": "4", "end": "padding"},
     "dpo": {"steps": "20"},
+    "pruning": {"importance": "slope", "steps": "20", "size": "256"},
     "kv_cache": {"new_tokens": "32", "rounds": "2"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},

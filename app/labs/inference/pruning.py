@@ -30,9 +30,9 @@ DEFAULT = UnstructuredConfig()
 def experiment(page: LabPage) -> None:
     part = page.choice("part", PARTS, PARTS[0])
     page.caption(f"part.{part}")
-    {"unstructured": unstructured, "structured": structured, "repair": repair, "speed": speed}[part](
-        page
-    )
+    {"unstructured": unstructured, "structured": structured, "repair": repair, "speed": speed}[
+        part
+    ](page)
 
 
 def unstructured(page: LabPage) -> None:

@@ -75,5 +75,7 @@ def pays_from(result: FormsResult, page: LabPage) -> str:
 def csr_at_half(result: FormsResult) -> str:
     """CSR against the dense product with half of the weights gone."""
     half = int(np.searchsorted(result.shares, 0.5))
-    ratio = np.median(result.milliseconds["csr"][half]) / np.median(result.milliseconds["dense"][half])
+    ratio = np.median(result.milliseconds["csr"][half]) / np.median(
+        result.milliseconds["dense"][half]
+    )
     return "slower" if ratio > 1 + ALIKE else "faster" if ratio < 1 - ALIKE else "same"
