@@ -85,8 +85,10 @@ def every_part_of_pruning(app):
         app.query_params["method"] = method
         app = app.run()
         assert not app.exception
-    for part in ("structured", "repair", "speed"):
-        app.query_params["part"] = part
+    for part, knob, value in (
+        ("structured", "importance", "slope"), ("repair", "steps", "20"), ("speed", "size", "256"),
+    ):  # fmt: skip
+        app.query_params.update({"part": part, knob: value})
         app = press(app.run(), "pruning.run")
         assert not app.exception
     return app
@@ -295,7 +297,6 @@ QUICK = {
     "lora": {"steps": "25"},
     "sft": {"conversations": "4", "end": "padding"},
     "dpo": {"steps": "20"},
-    "pruning": {"importance": "slope", "steps": "20", "size": "256"},
     "kv_cache": {"new_tokens": "32", "rounds": "2"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},
