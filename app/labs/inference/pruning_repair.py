@@ -44,7 +44,7 @@ def knobs(page: LabPage) -> RepairConfig:
     with st.expander(page.text("more.repair"), key="pruning-repair-more"):
         left, middle, right = st.columns(3)
         with left:
-            steps = page.slider("steps", 20, 120, DEFAULT.steps, 20)
+            steps = page.slider("steps", 10, 120, DEFAULT.steps, 10)
         with middle:
             rate = page.choice("learning_rate", RATES, "0.0005", style="select", label=str)
         with right:
