@@ -28,10 +28,9 @@ from labcore.architecture import (
     positions_length,
     positions_rescue,
 )
-from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
-from labcore.events import drain
 from labcore.compression import matrix_forms, repair, structured, unstructured
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
+from labcore.events import drain
 from labcore.pretraining import (
     accumulation_runs,
     clinic_study,

@@ -12,7 +12,6 @@ from app.chapter import source
 from app.results import _cache
 from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
-from labcore.compression.prune_model import held_out
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
@@ -82,7 +81,6 @@ def every_part_of_dpo(app):
 
 
 def every_part_of_pruning(app):
-    held_out()  # told in this thread, where calls are not noted
     for method in ("wanda", "sparsegpt"):
         app.query_params["method"] = method
         app = app.run()
