@@ -217,3 +217,13 @@ def test_batching_was_recorded_to_gain_and_to_cost():
     assert (result.decode_seconds[:, -1] > 2 * result.decode_seconds[:, 0]).all()
     # A prompt has one cache, not 64, and is read faster than 64 texts are written.
     assert (result.prefill_seconds[:, -1] < result.decode_seconds[:, -1]).all()
+
+
+@pytest.mark.parametrize("language", list(cache_race.TEXTS))
+def test_todays_race_writes_what_was_recorded(language):
+    """The same dice: the first twelve tokens are those of the recording, and so is the work for them."""
+    race = recorded(f"race-{language}", RaceResult)
+    today = cache_race.run(RaceConfig(text=cache_race.TEXTS[language], new_tokens=12, rounds=1))
+    for way in cache_race.WAYS:
+        assert np.array_equal(today.tokens[way], race.tokens[way][:12])
+        assert np.array_equal(today.flops[way], race.flops[way][:12])

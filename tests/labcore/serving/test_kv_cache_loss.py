@@ -197,3 +197,12 @@ def test_keys_want_channels_and_values_tokens_in_every_recorded_text():
     for other in ("both-token", "both-channel"):
         assert (mixed < result.extra(other)[-1] - 0.1).all()
     assert result.steady["keys"] > result.steady["values"]
+
+
+def test_todays_rounding_costs_what_was_recorded():
+    """The bundled model, all texts; kernels of other machines may differ in the last digits."""
+    today, then = cache_bits.run(BitsConfig()), recorded("bits", BitsResult)
+    np.testing.assert_allclose(today.base_nats, then.base_nats, rtol=1e-3, atol=1e-3)
+    assert today.nats["both-token"][-1].mean() == pytest.approx(
+        then.nats["both-token"][-1].mean(), abs=0.01
+    )
