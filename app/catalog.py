@@ -105,6 +105,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "kv_cache",
         "flash",
         "decoding",
+        "quantisation",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

@@ -29,6 +29,14 @@ from labcore.architecture import (
     positions_rescue,
 )
 from labcore.compression import matrix_forms, repair, structured, unstructured
+from labcore.compression import (
+    outliers,
+    quantise_model,
+    quantise_sensitivity,
+    quantise_smollm,
+    quantise_speed,
+    quantise_study,
+)
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
 from labcore.pretraining import (
@@ -265,6 +273,20 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("decoding", "costs", step_costs.measure, 0),
     Entry("decoding", "loads", _loads, 0),
+    Entry(
+        "quantisation", "model",
+        lambda: quantise_model.run(quantise_model.QuantiseConfig()), 0,
+    ),
+    Entry("quantisation", "methods", quantise_study.methods, 0),
+    Entry("quantisation", "outliers", lambda: outliers.run(outliers.OutliersConfig()), 0),
+    Entry("quantisation", "planted", quantise_study.planted, 0),
+    Entry("quantisation", "smollm2", quantise_smollm.study, 0),
+    Entry("quantisation", "speed", quantise_speed.study, 0),
+    Entry(
+        "quantisation", "alone",
+        lambda: quantise_sensitivity.run(quantise_sensitivity.SensitivityConfig()), 0,
+    ),
+    Entry("quantisation", "sensitivity", quantise_sensitivity.study, 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

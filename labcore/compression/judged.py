@@ -21,7 +21,10 @@ from labcore.zoo import load
 MODEL = "world-decoder"
 HELD_OUT_STORIES, CALIBRATION_STORIES = 160, 128
 BATCH_STORIES = 40
-HELD_OUT_SEED, CALIBRATION_SEED = 2, 1000  # apart from each other and from the training stories' seed
+HELD_OUT_SEED, CALIBRATION_SEED = (
+    2,
+    1000,
+)  # apart from each other and from the training stories' seed
 
 
 def fresh_model() -> Transformer:

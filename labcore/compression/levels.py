@@ -7,7 +7,7 @@ nearest level of its block.
 Axes: O outputs, I inputs, N blocks, E weights of a block, C codes, K bins.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ BINS = 81
 class LevelsConfig:
     matrix: str = "stack.layers.3.mlp.up"
     scheme: str = "uniform"
-    grid: GridConfig = GridConfig(bits=3, granularity="tensor")  # of uniform levels
+    grid: GridConfig = field(default_factory=lambda: GridConfig(3, granularity="tensor"))
     block_size: int = 64  # of a table's blocks
     block: int = 0  # whose levels are drawn
     seed: int = 0  # of the calibration stories

@@ -5,8 +5,8 @@
 - `awq`: columns fed by large inputs are made larger before they are rounded, and brought back after.
 - `nf4`: sixteen levels where a bell has its weights, blocks of 64.
 
-Each method quantises a matrix for the inputs that it has in the *untouched* model. Embedding and norms stay in
-fp32; their bytes are counted.
+Each method quantises a matrix for the inputs that it has in the *untouched* model. Embedding and norms
+stay in fp32; their bytes are counted.
 
 Sources: see `rounding`, `gptq`, `scaling`, `labcore.tuning.nf4`.
 Axes: M matrices, O outputs, I inputs.
@@ -14,10 +14,9 @@ Axes: M matrices, O outputs, I inputs.
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from labcore.compression import judged
@@ -36,7 +35,7 @@ WHOLE_BYTES = 4
 @dataclass(frozen=True, slots=True)
 class QuantiseConfig:
     method: str = "nearest"
-    grid: GridConfig = GridConfig(bits=3, symmetric=False)
+    grid: GridConfig = field(default_factory=lambda: GridConfig(3, symmetric=False))
     seed: int = 0  # of the calibration stories
 
     def __post_init__(self):

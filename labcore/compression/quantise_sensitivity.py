@@ -1,0 +1,173 @@
+"""Which matrices can do with few bits: each alone at two bits, then a budget shared out by that.
+
+The bits of a model need not be the same everywhere. Greedily: all matrices begin with the fewest bits; the
+one whose next width up saves most loss for each bit spent gets it, until the budget is used up. What a
+width costs a matrix is measured alone, with all others in full precision; that these costs add up is an
+assumption, and tested by the result.
+
+Axes: M matrices, W widths, S seeds.
+"""
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labcore.compression import judged
+from labcore.compression.rounding import GridConfig, round_to_nearest
+from labcore.errors import LabInputError
+from labcore.events import drain
+from labcore.text.world import micro_world
+from labcore.training.objectives import Batch, causal_batch
+
+WIDTHS = (2, 3, 4)
+CHOSEN_BY_STORIES = 40  # apart from those that judge the result
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityConfig:
+    budget: float = 2.5  # bits per weight, scales not counted
+    granularity: str = "row"
+    seed: int = 0  # which stories the choice is made by
+
+    def __post_init__(self):
+        if not WIDTHS[0] <= self.budget <= WIDTHS[-1]:
+            raise LabInputError("budget", self.budget, "between", low=WIDTHS[0], high=WIDTHS[-1])
+        if self.granularity not in ("row", "group"):
+            raise LabInputError(
+                "granularity", self.granularity, "known_choice", allowed=("row", "group")
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensitivityResult:
+    names: list[str]  # (M,)
+    sizes: np.ndarray  # (M,) weights
+    rises: np.ndarray  # (M, W) nats per token that a matrix alone costs at each width
+    bits: np.ndarray  # (M,) as chosen by the rises
+    spent: float  # bits per weight
+    mixed_loss: float  # held out
+    worst_loss: float  # the control: the same budget, the least sensitive first
+    uniform_losses: np.ndarray  # (W,) all matrices at one width
+    added_up: float  # what the rises promise for the choice
+    full_loss: float
+    floor: float
+
+
+def run(config: SensitivityConfig) -> SensitivityResult:
+    return drain(measure(config))
+
+
+@torch.no_grad()
+def measure(config: SensitivityConfig) -> Generator[Step, None, SensitivityResult]:
+    model = judged.fresh_model()
+    maps = judged.matrices(model)
+    names, whole = list(maps), {name: m.weight.detach().clone() for name, m in maps.items()}
+    choosing = choosing_stories(config.seed)
+    rounded = {
+        (name, bits): _rounded(weight, bits, config)
+        for name, weight in whole.items()
+        for bits in WIDTHS
+    }
+    base = judged.loss_nats(model, choosing)
+    rises = np.zeros((len(names), len(WIDTHS)))
+    for row, name in enumerate(names):
+        for column, bits in enumerate(WIDTHS):
+            maps[name].weight.copy_(rounded[name, bits])
+            rises[row, column] = judged.loss_nats(model, choosing) - base
+        maps[name].weight.copy_(whole[name])
+        yield Step(name, (row + 1) / (len(names) + 2))
+    sizes = np.array([weight.numel() for weight in whole.values()])
+    chosen = shared_out(rises, sizes, config.budget)
+    against = shared_out(-rises, sizes, config.budget)
+
+    def loss(bits: np.ndarray) -> float:
+        for name, width in zip(names, bits, strict=True):
+            maps[name].weight.copy_(rounded[name, int(width)])
+        return judged.loss_nats(model)
+
+    uniform = [loss(np.full(len(names), width)) for width in WIDTHS]
+    at = np.searchsorted(WIDTHS, chosen)
+    return SensitivityResult(
+        names=names, sizes=sizes, rises=rises, bits=chosen,
+        spent=float((chosen * sizes).sum() / sizes.sum()),
+        mixed_loss=loss(chosen), worst_loss=loss(against), uniform_losses=np.array(uniform),
+        added_up=float(rises[np.arange(len(names)), at].sum()),
+        full_loss=judged.loss_nats(judged.fresh_model()), floor=judged.held_out()[1],
+    )  # fmt: skip
+
+
+def shared_out(rises: np.ndarray, sizes: np.ndarray, budget: float) -> np.ndarray:
+    """Bits for each matrix, greedily.  (M, W), (M,) -> (M,)
+
+    Worked by hand: two matrices alike in size, rises 1.0 and 0.1 at two bits, none at three or four. With
+    2.5 bits on average the first gets three and the second two.
+    """
+    at = np.zeros(len(sizes), dtype=int)
+    left = (budget - WIDTHS[0]) * sizes.sum()
+    while True:
+        gains = np.full(len(sizes), -np.inf)
+        for row, column in enumerate(at):
+            if column + 1 < len(WIDTHS):
+                price = (WIDTHS[column + 1] - WIDTHS[column]) * sizes[row]
+                if price <= left + 1e-6:
+                    gains[row] = (rises[row, column] - rises[row, column + 1]) / price
+        best = int(gains.argmax())
+        if gains[best] == -np.inf:
+            return np.array(WIDTHS)[at]
+        left -= (WIDTHS[at[best] + 1] - WIDTHS[at[best]]) * sizes[best]
+        at[best] += 1
+
+
+def choosing_stories(seed: int) -> list[Batch]:
+    """Held-out stories that do not judge the result."""
+    world = micro_world()
+    stories = world.dataset(CHOSEN_BY_STORIES, seed=500 + seed, split="held_out")
+    return [causal_batch(sorted(stories, key=len), world.tokenizer.pad_id)]
+
+
+def _rounded(weight: Tensor, bits: int, config: SensitivityConfig) -> Tensor:
+    grid = GridConfig(bits, symmetric=False, granularity=config.granularity)
+    return round_to_nearest(weight, grid).weight()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensitivityStudy:
+    budgets: np.ndarray  # (K,) asked for
+    spent: np.ndarray  # (S, K) bits per weight
+    mixed: np.ndarray  # (S, K) nats
+    worst: np.ndarray  # (S, K)
+    uniform: np.ndarray  # (W,)
+    rises: np.ndarray  # (S, M) at the fewest bits
+    names: list[str]
+    full_loss: float
+    floor: float
+    seeds: tuple[int, ...]
+    seconds: float
+
+
+def study(
+    budgets: tuple[float, ...] = (2.25, 2.5, 2.75, 3.25), seeds: tuple[int, ...] = (0, 1, 2)
+) -> SensitivityStudy:
+    """The choice at several budgets, made by other stories each time."""
+    started = time.perf_counter()
+    runs = [[run(SensitivityConfig(budget, seed=seed)) for budget in budgets] for seed in seeds]
+
+    def all_of(field: str) -> np.ndarray:
+        return np.array([[getattr(one, field) for one in row] for row in runs])
+
+    first = runs[0][0]
+    return SensitivityStudy(
+        np.array(budgets), all_of("spent"), all_of("mixed_loss"), all_of("worst_loss"),
+        first.uniform_losses, np.array([row[0].rises[:, 0] for row in runs]), first.names,
+        first.full_loss, first.floor, seeds, time.perf_counter() - started,
+    )  # fmt: skip
