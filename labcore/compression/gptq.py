@@ -19,6 +19,8 @@ from torch import Tensor
 from labcore.compression.rounding import Grid, GridConfig, Quantised, blocks_of, fitted_grid
 from labcore.errors import LabInputError
 
+LAZY_COLUMNS = 128  # corrections to columns far away are saved up: the same sum, in one product
+
 
 def inverse_factor(moments: Tensor, damping: float) -> Tensor:
     """U, upper triangular, with UᵀU = (H + λI)⁻¹; λ is `damping` times the mean of H's diagonal.
@@ -54,11 +56,17 @@ def gptq(
     factor = inverse_factor(moments[order][:, order], damping)
     codes = torch.empty_like(w)
     grids = Grids(weight, config)
-    for i in range(w.shape[1]):
-        grid = grids.at(i, w)
-        codes[:, i] = grid.codes(w[:, i : i + 1])[:, 0]
-        error = (w[:, i] - grid.values(codes[:, i : i + 1])[:, 0]) / factor[i, i]  # (O,)
-        w[:, i:] -= error[:, None] * factor[i, i:]
+    columns, lazy = w.shape[1], grids.whole_groups(LAZY_COLUMNS)
+    for start in range(0, columns, lazy):
+        stop = min(start + lazy, columns)
+        errors = torch.zeros(len(w), stop - start, dtype=w.dtype)
+        for i in range(start, stop):
+            grid = grids.at(i, w)
+            codes[:, i] = grid.codes(w[:, i : i + 1])[:, 0]
+            error = (w[:, i] - grid.values(codes[:, i : i + 1])[:, 0]) / factor[i, i]  # (O,)
+            w[:, i:stop] -= error[:, None] * factor[i, i:stop]
+            errors[:, i - start] = error
+        w[:, stop:] -= errors @ factor[start:stop, stop:]  # the rest hears of them all at once
     put_back = torch.empty_like(codes)
     put_back[:, order] = codes
     return Quantised(put_back.to(config.dtype), grids.all())
@@ -71,6 +79,11 @@ class Grids:
         self.config = config
         blocks = blocks_of(weight.float(), config)  # complains if groups do not fit
         self.groups = [] if config.granularity == "group" else [fitted_grid(blocks, config)]
+
+    def whole_groups(self, columns: int) -> int:
+        """At least so many columns, without tearing a group apart."""
+        size = self.config.group_size if self.config.granularity == "group" else 1
+        return -(-columns // size) * size
 
     def at(self, column: int, weight: Tensor) -> Grid:
         """subtle: a group's grid is fitted when its turn comes, to the weights as corrected by then."""

@@ -188,14 +188,13 @@ def bytes_of(module: nn.Module) -> int:
     """All that the module holds on to: codes, scales, zero points."""
     if isinstance(module, TorchDynamic8):
         return module.stored_bytes
-    tensors = [*module.parameters(), *module.buffers()]
-    total = sum(_bytes(tensor.data) for tensor in tensors)
-    for tensor in tensors:  # bitsandbytes keeps scales beside the weight
-        if state := getattr(tensor, "quant_state", None):
-            total += _bytes(state.absmax) + _bytes(state.code)
-        if getattr(tensor, "SCB", None) is not None:
-            total += _bytes(tensor.SCB)
-    return total
+    tensors = [tensor.data for tensor in (*module.parameters(), *module.buffers())]
+    for parameter in module.parameters():  # bitsandbytes keeps scales beside the weight
+        state = getattr(parameter, "quant_state", None)
+        for nested in (state, getattr(state, "state2", None)):
+            tensors += [] if nested is None else [nested.absmax, nested.code]
+    scales = getattr(getattr(module, "state", None), "SCB", None)  # there since the first call
+    return sum(_bytes(tensor) for tensor in [*tensors, *([] if scales is None else [scales])])
 
 
 def _bytes(tensor: Tensor) -> int:

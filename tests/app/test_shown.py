@@ -12,6 +12,7 @@ from app.chapter import source
 from app.results import _cache
 from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
+from labcore.compression import judged
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
@@ -117,6 +118,13 @@ def every_part_of_decoding(app):
     # Ten seconds of timing, in the thread whose calls are noted: a recorded picture will do.
     app.query_params["part"] = "speculative"
     return app.run()
+def every_part_of_quantisation(app):
+    judged.held_out(), judged.calibrated(0)  # told in this thread, where calls are not noted
+    for method in ("gptq", "awq"):
+        app.query_params.update({"part": "model", "method": method, "clip": "mse"})
+        app = press(app.run(), "quantisation.run")
+    app.query_params.update({"part": "outliers"})
+    return press(app.run(), "quantisation.run")
 
 
 def every_part_of_rlhf(app):
@@ -275,6 +283,7 @@ PREPARE = {
     "kv_cache": every_part_of_kv_cache,
     "decoding": every_part_of_decoding,
     "rlhf": every_part_of_rlhf,
+    "quantisation": every_part_of_quantisation,
     "reward": every_part_of_reward,
     "hf": every_part_of_hf,
     "safety": every_part_of_safety,
