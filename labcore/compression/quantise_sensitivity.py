@@ -69,41 +69,49 @@ def run(config: SensitivityConfig) -> SensitivityResult:
 
 @torch.no_grad()
 def measure(config: SensitivityConfig) -> Generator[Step, None, SensitivityResult]:
+    """Find out who needs the bits, share them out, and judge the result on other stories."""
+    rises = yield from alone(config)
     model = judged.fresh_model()
-    maps = judged.matrices(model)
-    names, whole = list(maps), {name: m.weight.detach().clone() for name, m in maps.items()}
-    choosing = choosing_stories(config.seed)
-    rounded = {
-        (name, bits): _rounded(weight, bits, config)
-        for name, weight in whole.items()
-        for bits in WIDTHS
-    }
-    base = judged.loss_nats(model, choosing)
-    rises = np.zeros((len(names), len(WIDTHS)))
-    for row, name in enumerate(names):
-        for column, bits in enumerate(WIDTHS):
-            maps[name].weight.copy_(rounded[name, bits])
-            rises[row, column] = judged.loss_nats(model, choosing) - base
-        maps[name].weight.copy_(whole[name])
-        yield Step(name, (row + 1) / (len(names) + 2))
-    sizes = np.array([weight.numel() for weight in whole.values()])
+    sizes = np.array([linear.weight.numel() for linear in judged.matrices(model).values()])
     chosen = shared_out(rises, sizes, config.budget)
-    against = shared_out(-rises, sizes, config.budget)
-
-    def loss(bits: np.ndarray) -> float:
-        for name, width in zip(names, bits, strict=True):
-            maps[name].weight.copy_(rounded[name, int(width)])
-        return judged.loss_nats(model)
-
-    uniform = [loss(np.full(len(names), width)) for width in WIDTHS]
     at = np.searchsorted(WIDTHS, chosen)
     return SensitivityResult(
-        names=names, sizes=sizes, rises=rises, bits=chosen,
+        names=list(judged.matrices(model)), sizes=sizes, rises=rises, bits=chosen,
         spent=float((chosen * sizes).sum() / sizes.sum()),
-        mixed_loss=loss(chosen), worst_loss=loss(against), uniform_losses=np.array(uniform),
-        added_up=float(rises[np.arange(len(names)), at].sum()),
-        full_loss=judged.loss_nats(judged.fresh_model()), floor=judged.held_out()[1],
+        mixed_loss=loss_with(chosen, config),
+        worst_loss=loss_with(shared_out(-rises, sizes, config.budget), config),
+        uniform_losses=np.array(
+            [loss_with(np.full(len(sizes), width), config) for width in WIDTHS]
+        ),
+        added_up=float(rises[np.arange(len(sizes)), at].sum()),
+        full_loss=judged.loss_nats(model), floor=judged.held_out()[1],
     )  # fmt: skip
+
+
+@torch.no_grad()
+def alone(config: SensitivityConfig) -> Generator[Step, None, np.ndarray]:
+    """What each matrix costs at each width, all others in full precision.  -> (M, W) nats"""
+    model, choosing = judged.fresh_model(), choosing_stories(config.seed)
+    maps = judged.matrices(model)
+    base = judged.loss_nats(model, choosing)
+    rises = np.zeros((len(maps), len(WIDTHS)))
+    for row, (name, linear) in enumerate(maps.items()):
+        whole = linear.weight.clone()
+        for column, bits in enumerate(WIDTHS):
+            linear.weight.copy_(rounded(whole, bits, config))
+            rises[row, column] = judged.loss_nats(model, choosing) - base
+        linear.weight.copy_(whole)
+        yield Step(name, (row + 1) / (len(maps) + 2))
+    return rises
+
+
+@torch.no_grad()
+def loss_with(bits: np.ndarray, config: SensitivityConfig) -> float:
+    """Held-out loss with so many bits for each matrix.  (M,)"""
+    model = judged.fresh_model()
+    for linear, width in zip(judged.matrices(model).values(), bits, strict=True):
+        linear.weight.copy_(rounded(linear.weight, int(width), config))
+    return judged.loss_nats(model)
 
 
 def shared_out(rises: np.ndarray, sizes: np.ndarray, budget: float) -> np.ndarray:
@@ -135,7 +143,7 @@ def choosing_stories(seed: int) -> list[Batch]:
     return [causal_batch(sorted(stories, key=len), world.tokenizer.pad_id)]
 
 
-def _rounded(weight: Tensor, bits: int, config: SensitivityConfig) -> Tensor:
+def rounded(weight: Tensor, bits: int, config: SensitivityConfig) -> Tensor:
     grid = GridConfig(bits, symmetric=False, granularity=config.granularity)
     return round_to_nearest(weight, grid).weight()
 
@@ -160,14 +168,21 @@ def study(
 ) -> SensitivityStudy:
     """The choice at several budgets, made by other stories each time."""
     started = time.perf_counter()
-    runs = [[run(SensitivityConfig(budget, seed=seed)) for budget in budgets] for seed in seeds]
-
-    def all_of(field: str) -> np.ndarray:
-        return np.array([[getattr(one, field) for one in row] for row in runs])
-
-    first = runs[0][0]
+    model = judged.fresh_model()
+    sizes = np.array([linear.weight.numel() for linear in judged.matrices(model).values()])
+    spent, mixed, worst, costs = [], [], [], []
+    for seed in seeds:
+        config = SensitivityConfig(seed=seed)
+        rises = drain(alone(config))
+        costs.append(rises[:, 0])
+        chosen = [shared_out(rises, sizes, budget) for budget in budgets]
+        against = [shared_out(-rises, sizes, budget) for budget in budgets]
+        spent.append([(bits * sizes).sum() / sizes.sum() for bits in chosen])
+        mixed.append([loss_with(bits, config) for bits in chosen])
+        worst.append([loss_with(bits, config) for bits in against])
+    uniform = [loss_with(np.full(len(sizes), width), SensitivityConfig()) for width in WIDTHS]
     return SensitivityStudy(
-        np.array(budgets), all_of("spent"), all_of("mixed_loss"), all_of("worst_loss"),
-        first.uniform_losses, np.array([row[0].rises[:, 0] for row in runs]), first.names,
-        first.full_loss, first.floor, seeds, time.perf_counter() - started,
+        np.array(budgets), np.array(spent), np.array(mixed), np.array(worst), np.array(uniform),
+        np.array(costs), list(judged.matrices(model)), judged.loss_nats(model),
+        judged.held_out()[1], seeds, time.perf_counter() - started,
     )  # fmt: skip

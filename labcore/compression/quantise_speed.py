@@ -40,8 +40,6 @@ class SpeedConfig:
         for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
-        if self.width % stored_linear.GROUP:
-            raise LabInputError("width", self.width, "divides_inputs", inputs=self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,6 @@ class SpeedResult:
     seconds: np.ndarray  # (F, R) per call
     stored_bytes: np.ndarray  # (F,)
     errors: np.ndarray  # (F,) ‖y' − y‖² / ‖y‖² against fp32
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

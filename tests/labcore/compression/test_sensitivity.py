@@ -59,5 +59,5 @@ def test_the_recorded_run_is_one_of_todays():
     choosing = lab.choosing_stories(0)
     base = lab.judged.loss_nats(model, choosing)
     linear = lab.judged.matrices(model)[kept.names[0]]
-    linear.weight.copy_(lab._rounded(linear.weight, 2, SensitivityConfig()))
+    linear.weight.copy_(lab.rounded(linear.weight, 2, SensitivityConfig()))
     assert lab.judged.loss_nats(model, choosing) - base == pytest.approx(kept.rises[0, 0], rel=1e-2)

@@ -1,5 +1,7 @@
 """Stored forms: each computes what its codes stand for, and holds as many bytes as it says."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -73,7 +75,7 @@ def test_timing_warms_up_and_goes_round_in_turn():
     assert (seconds > 0).all()
     order = "".join(calls)
     assert order.startswith("aaaabbbb")  # warm-up and one timed call to size the rounds
-    assert sum(a != b for a, b in zip(order, order[1:], strict=False)) == 7
+    assert sum(a != b for a, b in pairwise(order)) == 7
 
 
 def test_a_measurement_tells_time_bytes_and_error_of_every_form():
@@ -85,7 +87,7 @@ def test_a_measurement_tells_time_bytes_and_error_of_every_form():
     assert (result.stored_bytes[1:] < result.stored_bytes[0]).all()
 
 
-@pytest.mark.parametrize("bad", [{"width": 32}, {"width": 1000}, {"rows": 0}, {"rounds": 1}])
+@pytest.mark.parametrize("bad", [{"width": 32}, {"rows": 0}, {"rounds": 1}])
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(LabInputError) as refused:
         SpeedConfig(**bad)
