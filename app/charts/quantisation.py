@@ -65,7 +65,6 @@ def _bars(x: np.ndarray, y: np.ndarray, width: float, name: str, role: str) -> g
 def used(result: LevelsResult, text: Words) -> Figure:
     """How many weights of the block each level has."""
     share = result.used / result.used.sum()
-    spacing = float(np.diff(result.levels).min()) if len(result.levels) > 1 else 1.0
     # Levels of a table lie closer in the middle: bars of even width would hide each other.
     sticks = go.Scatter(
         x=np.repeat(result.levels, 3), y=np.ravel([[0, one, np.nan] for one in share]),
@@ -73,7 +72,7 @@ def used(result: LevelsResult, text: Words) -> Figure:
     )  # fmt: skip
     heads = go.Scatter(
         x=result.levels, y=share, mode="markers", customdata=result.used,
-        marker={"color": theme.MEANING["changed"], "size": 7 if spacing else 5},
+        marker={"color": theme.MEANING["changed"], "size": 7},
         hovertemplate="%{x:.4f}: %{customdata} (%{y:.1%})<extra></extra>",
     )  # fmt: skip
     figure = plotly_figure(

@@ -27,17 +27,14 @@ def times(result: SpeedResult, text: Words) -> Figure:
     seconds = result.seconds * scale
     middle = np.median(seconds, axis=1)
     labels = [text(f"form.{form}") for form in result.forms]
-    faster = middle < middle[0]
+    colours = ["baseline", *("kept" if one < middle[0] else "dropped" for one in middle[1:])]
     dots = go.Scatter(
-        x=middle, y=labels, mode="markers", name=text("series.median"),
-        marker={"size": 11, "color": [theme.MEANING["kept" if f else "dropped"] for f in faster]},
+        x=middle, y=labels, mode="markers",
+        marker={"size": 11, "color": [theme.MEANING[colour] for colour in colours]},
         error_x={"type": "data", "symmetric": False, "array": seconds.max(axis=1) - middle,
                  "arrayminus": middle - seconds.min(axis=1), "color": theme.MEANING["baseline"]},
         hovertemplate="%{x:.4g}<extra></extra>",
     )  # fmt: skip
-    dots.marker.color = [
-        theme.MEANING["baseline"], *(theme.MEANING["kept" if f else "dropped"] for f in faster[1:])
-    ]  # fmt: skip
     figure = plotly_figure(dots, x_title=text(f"axis.{unit}"), log=("x",), showlegend=False)
     figure.update_yaxes(autorange="reversed")
     figure.add_vline(

@@ -29,7 +29,7 @@ BINS = 81
 class LevelsConfig:
     matrix: str = "stack.layers.3.mlp.up"
     scheme: str = "uniform"
-    grid: GridConfig = field(default_factory=lambda: GridConfig(3, granularity="tensor"))
+    grid: GridConfig = field(default_factory=lambda: GridConfig(3, False, "tensor"))
     block_size: int = 64  # of a table's blocks
     block: int = 0  # whose levels are drawn
     seed: int = 0  # of the calibration stories

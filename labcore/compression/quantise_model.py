@@ -35,7 +35,7 @@ WHOLE_BYTES = 4
 @dataclass(frozen=True, slots=True)
 class QuantiseConfig:
     method: str = "nearest"
-    grid: GridConfig = field(default_factory=lambda: GridConfig(3, symmetric=False))
+    grid: GridConfig = field(default_factory=lambda: GridConfig(3, False, "tensor"))
     seed: int = 0  # of the calibration stories
 
     def __post_init__(self):

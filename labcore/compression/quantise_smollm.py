@@ -33,11 +33,10 @@ WEIGHT_CASES = {
     "nearest-3": QuantiseConfig("nearest", GROUPS[3]),
     "nearest-2": QuantiseConfig("nearest", GROUPS[2]),
     "nf4": QuantiseConfig("nf4"),
-    "gptq-4": QuantiseConfig("gptq", GROUPS[4]),
     "gptq-3": QuantiseConfig("gptq", GROUPS[3]),
 }
 INPUT_CASES = ("static", "smooth", "static-spared", "smooth-spared", "token", "int8")
-CALIBRATED = ("gptq-4", "gptq-3", *INPUT_CASES[:4])  # depend on the calibration texts
+CALIBRATED = ("gptq-3", *INPUT_CASES[:4])  # depend on the calibration texts
 EIGHT_BITS = GridConfig(8, granularity="row")
 ALPHA = 0.5
 

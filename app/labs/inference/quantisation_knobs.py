@@ -11,7 +11,7 @@ GROUP_SIZES = ("16", "32", "64", "128")
 
 
 def grid_knobs(page: LabPage, default: GridConfig, low: int) -> GridConfig:
-    """Bits and blocks in sight, the rest a click away; each part keeps its own values."""
+    """Bits and blocks in sight, the rest a click away. Parts share them, so their defaults are alike."""
     left, right = st.columns(2)
     with left:
         bits = page.slider("bits", low, MOST_BITS, default.bits)
