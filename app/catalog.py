@@ -65,6 +65,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "dpo": ("training",),
     "safety": ("dataflow", "sft"),
     "pruning": ("heads", "training"),
+    "quantisation": ("training",),
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
@@ -102,10 +103,10 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     _chapter(
         4, "inference", "speed",
         "pruning",
+        "quantisation",
         "kv_cache",
         "flash",
         "decoding",
-        "quantisation",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

@@ -16,7 +16,7 @@ from torch import Tensor
 from labcore.compression import judged
 from labcore.compression.calibration import output_error
 from labcore.compression.rounding import GridConfig, blocks_of, fitted_grid, round_to_nearest
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_choices
 from labcore.tuning import nf4
 
 SCHEMES = ("uniform", "nf4", "fp4")
@@ -36,10 +36,7 @@ class LevelsConfig:
 
     def __post_init__(self):
         known = tuple(judged.matrices(judged.load(judged.MODEL).model))
-        if self.matrix not in known:
-            raise LabInputError("matrix", self.matrix, "known_choice", allowed=known)
-        if self.scheme not in SCHEMES:
-            raise LabInputError("scheme", self.scheme, "known_choice", allowed=SCHEMES)
+        check_choices(self, {"matrix": known, "scheme": SCHEMES})
         if self.block_size < 2:
             raise LabInputError("block_size", self.block_size, "at_least", limit=2)
         if self.block < 0:

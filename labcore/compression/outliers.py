@@ -25,7 +25,7 @@ from labcore.compression.quantise_model import QuantiseConfig, replaced, shared_
 from labcore.compression.rounded_inputs import round_weights, rounded_inputs, smooth
 from labcore.compression.rounding import GridConfig, round_to_nearest
 from labcore.compression.scaling import plant_outliers, readers
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 
 KINDS = ("inputs", "weights")
@@ -51,11 +51,8 @@ class OutliersConfig:
     seed: int = 0  # which channels, which calibration stories
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise LabInputError("kind", self.kind, "known_choice", allowed=KINDS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_choices(self, {"kind": KINDS})
+        check_limits(self, LIMITS)
 
     @property
     def cases(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from labcore.compression.calibration import Inputs, output_error
 from labcore.compression.gptq import gptq
 from labcore.compression.rounding import SCALE_BITS, GridConfig, round_to_nearest
 from labcore.compression.scaling import awq_scales, readers
-from labcore.errors import LabInputError
+from labcore.errors import check_choices
 from labcore.events import drain
 from labcore.tuning import nf4
 
@@ -39,8 +39,7 @@ class QuantiseConfig:
     seed: int = 0  # of the calibration stories
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise LabInputError("method", self.method, "known_choice", allowed=METHODS)
+        check_choices(self, {"method": METHODS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from labcore.compression import judged
 from labcore.compression.rounding import GridConfig, round_to_nearest
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.text.world import micro_world
 from labcore.training.objectives import Batch, causal_batch
@@ -34,12 +34,8 @@ class SensitivityConfig:
     seed: int = 0  # which stories the choice is made by
 
     def __post_init__(self):
-        if not WIDTHS[0] <= self.budget <= WIDTHS[-1]:
-            raise LabInputError("budget", self.budget, "between", low=WIDTHS[0], high=WIDTHS[-1])
-        if self.granularity not in ("row", "group"):
-            raise LabInputError(
-                "granularity", self.granularity, "known_choice", allowed=("row", "group")
-            )
+        check_limits(self, {"budget": (WIDTHS[0], WIDTHS[-1])})
+        check_choices(self, {"granularity": ("row", "group")})
 
 
 @dataclass(frozen=True, slots=True)

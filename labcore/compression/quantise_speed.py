@@ -2,7 +2,9 @@
 
 Every form is warmed up first; then rounds go through all forms in turn, so that whatever else the machine
 does meets all of them alike. A round is the mean of some calls; the median over rounds is told with the
-fastest and the slowest. Of whole models only one is in memory at a time, so their rounds do not take turns.
+fastest and the slowest. Time is the processor's, not the clock's: with one thread it is what an idle
+core would take, and on a shared machine rounds differ by a tenth instead of by a factor. Of whole models
+only one is in memory at a time, so their rounds do not take turns.
 
 Axes: F forms, R rounds, I inputs, O outputs.
 """
@@ -18,7 +20,7 @@ from torch import nn
 
 from labcore.compression import judged, stored_linear
 from labcore.compression.quantise_smollm import NAME
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.tuning.lora import replace
 from labcore.zoo import load
@@ -37,9 +39,7 @@ class SpeedConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +92,21 @@ def measure(config: SpeedConfig) -> Generator[Step, None, SpeedResult]:
 
 
 def timed(calls: dict[str, Callable[[], object]], rounds: int) -> np.ndarray:
-    """Seconds per call: warm-up, then rounds through all of them in turn.  -> (F, R)"""
+    """Processor seconds per call: warm-up, then rounds through all of them in turn.  -> (F, R)"""
     repeats = {}
     for name, call in calls.items():
         for _ in range(WARM_UP_CALLS):
             call()
-        started = time.perf_counter()
+        started = time.process_time()
         call()
-        repeats[name] = max(1, int(ROUND_SECONDS / (time.perf_counter() - started)))
+        repeats[name] = max(1, int(ROUND_SECONDS / (time.process_time() - started)))
     seconds = np.zeros((len(calls), rounds))
     for at in range(rounds):
         for row, (name, call) in enumerate(calls.items()):
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(repeats[name]):
                 call()
-            seconds[row, at] = (time.perf_counter() - started) / repeats[name]
+            seconds[row, at] = (time.process_time() - started) / repeats[name]
     return seconds
 
 

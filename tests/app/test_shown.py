@@ -118,6 +118,8 @@ def every_part_of_decoding(app):
     # Ten seconds of timing, in the thread whose calls are noted: a recorded picture will do.
     app.query_params["part"] = "speculative"
     return app.run()
+
+
 def every_part_of_quantisation(app):
     judged.held_out(), judged.calibrated(0)  # told in this thread, where calls are not noted
     for method in ("gptq", "awq"):
