@@ -12,7 +12,7 @@ from app.chapter import source
 from app.results import _cache
 from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
-from labcore.compression import judged
+from labcore.compression import judged, outliers
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
@@ -121,7 +121,10 @@ def every_part_of_decoding(app):
 
 
 def every_part_of_quantisation(app):
-    judged.held_out(), judged.calibrated(0)  # told in this thread, where calls are not noted
+    # Told in this thread, where calls are not noted.
+    judged.held_out(), judged.calibrated(0), judged.calibration_rows(0, outliers.STORIES)
+    app.query_params["part"] = "levels"
+    app = app.run()
     for method in ("gptq", "awq"):
         app.query_params.update({"part": "model", "method": method, "clip": "mse"})
         app = press(app.run(), "quantisation.run")
@@ -292,6 +295,7 @@ PREPARE = {
     "scaling": every_part_of_scaling,
 }
 QUICK = {
+    "quantisation": {"part": "model"},  # opens on a recording; its stories are told before the rest
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"steps": "40"},
     "traps": {"part": "emergence"},
