@@ -102,8 +102,8 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         4, "inference", "speed",
-        "pruning",
         "quantisation",
+        "pruning",
         "kv_cache",
         "flash",
         "decoding",

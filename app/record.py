@@ -28,14 +28,17 @@ from labcore.architecture import (
     positions_length,
     positions_rescue,
 )
-from labcore.compression import matrix_forms, repair, structured, unstructured
 from labcore.compression import (
+    matrix_forms,
     outliers,
     quantise_model,
     quantise_sensitivity,
     quantise_smollm,
     quantise_speed,
     quantise_study,
+    repair,
+    structured,
+    unstructured,
 )
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
