@@ -10,8 +10,12 @@ from labcore.serving.tile_backward import GRADIENTS, Backward
 from labcore.serving.tile_backward import WAYS as BACKWARD_WAYS
 from labcore.serving.tile_exactness import FORMATS, Exactness
 from labcore.serving.tile_speed import WAYS, Speed
+from labcore.serving.tiled_model import TiledModel
 
-ROLES = {"plain": "baseline", "tiled": "measured", "fused": "chosen", "ours": "measured"}
+ROLES = {
+    "plain": "baseline", "tiled": "measured", "fused": "chosen", "unfused": "key",
+    "ours": "measured",
+}  # fmt: skip
 FORMAT_ROLES = {"fp64": "value", "fp32": "query", "bf16": "key", "bf16-fp32": "divergence"}
 
 
@@ -156,3 +160,16 @@ def gradients(result: Backward, text: Words) -> pd.DataFrame:
     names = [text(f"format.{form}") for form in result.errors] + [text("series.without_sum")]
     table.insert(0, text("column.format"), names)
     return table
+
+
+def model(result: TiledModel, text: Words) -> pd.DataFrame:
+    """What tiles, and tiles without the shrinking, do to a model's answers."""
+    return pd.DataFrame(
+        {
+            text("column.way"): [text("way.tiled"), text("series.forgotten")],
+            text("column.logits"): [
+                f"{wrong:.1e}" for wrong in (result.difference, result.forgotten_difference)
+            ],
+            text("column.same"): [f"{same:.0%}" for same in (result.same, result.forgotten_same)],
+        }
+    )

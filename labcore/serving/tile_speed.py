@@ -1,8 +1,9 @@
-"""Three ways to the same attention, timed on this machine, and the memory that each takes.
+"""Four ways to the same attention, timed on this machine, and the memory that each takes.
 
 The plain way is torch's fastest products with the T × S scores between them; the tiled way is this
 project's loop in Python; the fused way is `F.scaled_dot_product_attention`, which does in one kernel what
-the loop spells out. Ways take turns within a round, so that a busy moment hits all of them, and the first
+the loop spells out; and the same call with the fused kernel switched off, to see that the kernel matters and
+not the call. Ways take turns within a round, so that a busy moment hits all of them, and the first
 round, which warms up, does not count.
 
 Axes: W ways, L lengths, R rounds, Z tile sizes; one head of width d, 32 bits, one thread.
@@ -20,13 +21,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.serving.tiled_attention import plain_attention, tiled_attention
 
-WAYS = ("plain", "tiled", "fused")
+WAYS = ("plain", "tiled", "fused", "unfused")
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 LIMITS = {"longest": (128, 4096), "tile": (16, 1024), "rounds": (3, 30), "seed": (0, 9999)}
 WIDTH = 64
@@ -94,7 +96,13 @@ def ways(
         "plain": lambda: plain_attention(q, k, v, causal)[0],
         "tiled": lambda: loop(q, k, v, causal, tile),
         "fused": lambda: F.scaled_dot_product_attention(q, k, v, is_causal=causal),
+        "unfused": lambda: unfused(q, k, v, causal),
     }
+
+
+def unfused(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+    with sdpa_kernel(SDPBackend.MATH):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
 def loop(q: Tensor, k: Tensor, v: Tensor, causal: bool, tile: int) -> Tensor:
@@ -102,9 +110,10 @@ def loop(q: Tensor, k: Tensor, v: Tensor, causal: bool, tile: int) -> Tensor:
 
 
 def timed(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    """Milliseconds of this thread's processor time: what others take meanwhile is not counted."""
+    started = time.thread_time()
     call()
-    return (time.perf_counter() - started) * 1e3
+    return (time.thread_time() - started) * 1e3
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
@@ -125,7 +134,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
 @torch.no_grad()
 def measure(config: SpeedConfig) -> Generator[Timed, None, Speed]:
-    """Length by length: `rounds` rounds of all three ways, then one call of each for its memory."""
+    """Length by length: `rounds` rounds of all ways, then one call of each for its memory."""
     started, found = time.perf_counter(), []
     total, done = 1.5 * sum(length**2 for length in config.lengths), 0
     for length in config.lengths:

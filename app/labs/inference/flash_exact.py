@@ -6,18 +6,23 @@ from app.charts import flash_measured as charts
 from app.job import JobView
 from app.page import LabPage
 from app.prediction import Guess
-from app.provenance import MEASURED, Provenance
+from app.provenance import COMPUTED, MEASURED, Provenance
+from labcore.errors import LabInputError
 from labcore.serving import tile_exactness as lab
+from labcore.serving import tiled_model
 from labcore.serving.tile_exactness import ExactConfig, Exactness
+from labcore.serving.tiled_model import TiledModelConfig
 
 LENGTHS = ("64", "128", "256", "512")
 DEFAULT = ExactConfig()
+TEXT_LIMIT = 1000
 
 
 def draw(page: LabPage) -> None:
     config = knobs(page)
     guess = page.predict("error", options=("none", "rounding", "thousandth", "percent"))
     page.job(lab.compare, config, lambda view: show(page, config, view, guess))
+    in_a_model(page)
     page.offer_notebook(
         f"from labcore.serving import tile_exactness as lab\n\nresult = lab.run(lab.{config!r})",
         "{name: values.max() for name, values in result.tiled.items()}, result.flops",
@@ -54,6 +59,23 @@ def pictures(page: LabPage, result: Exactness, source: Provenance) -> None:
     st.dataframe(charts.beside(result, page.text), hide_index=True)
     page.caption("beside.about")
     page.figure(charts.work(result, page.text), source, "work")
+
+
+def in_a_model(page: LabPage) -> None:
+    """The bundled model with all its heads in tiles."""
+    st.markdown(f"**{page.text('model')}**")
+    text = page.text_area("text", page.text("default.text"), TEXT_LIMIT, lines=2)
+    tile = page.slider("model_tile", 1, 16, 4)
+    try:
+        result = page.run(tiled_model.run, TiledModelConfig(text, int(tile)))
+    except LabInputError as error:
+        page.error(error)
+        return
+    page.badge(COMPUTED)
+    st.dataframe(charts.model(result, page.text), hide_index=True)
+    page.caption(
+        "model.about", heads=result.heads, tokens=result.tokens, largest=f"{result.largest:.1f}"
+    )
 
 
 def size_of(error: float) -> str:

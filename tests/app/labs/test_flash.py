@@ -88,6 +88,19 @@ def test_exactness_runs_and_scores_a_guess(open_lab):
     assert app.success
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tile", ["1", "16"])
+def test_a_model_in_tiles_says_the_same(open_lab, language, tile):
+    app = checked(open_lab("flash", language, part="exact", model_tile=tile))
+    assert app.dataframe[1].value.iloc[0, 2] == "100%"
+
+
+def test_a_model_is_asked_for_a_text(open_lab):
+    app = open_lab("flash", part="exact", text="  ")
+    assert not app.exception
+    assert app.warning
+
+
 def test_time_is_measured_anew(open_lab):
     app = open_lab("flash", part="time", longest="512", rounds="3", loop_tile="512")
     app = checked(press(app, "flash.run"))
@@ -127,7 +140,7 @@ def test_the_size_of_an_error(error, answer):
 )
 def test_the_verdict_on_the_loop(loop, verdict):
     found = [
-        tile_speed.Timed(length, 1, ((1.0,) * 3, (one,) * 3, (1.0,) * 3), (1, 1, 1))
+        tile_speed.Timed(length, 1, ((1.0,) * 3, (one,) * 3, *[(1.0,) * 3] * 2), (1,) * 4)
         for length, one in zip((128, 256, 512), loop, strict=True)
     ]
     assert flash_time.verdict(tile_speed.gathered(tile_speed.SpeedConfig(), found)) == verdict

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 
 from labcore.errors import LabInputError
 from labcore.events import drain
-from labcore.serving import tile_backward, tile_exactness, tile_speed
+from labcore.serving import tile_backward, tile_exactness, tile_speed, tiled_model
 from labcore.serving.tile_backward import BackwardConfig
 from labcore.serving.tile_exactness import ExactConfig
 from labcore.serving.tile_speed import SpeedConfig
 from labcore.serving.tiled_attention import take_in
+from labcore.serving.tiled_model import TiledModelConfig
 
 SMALL = ExactConfig(length=64, width=16, seeds=2)
 
@@ -74,7 +75,7 @@ def speed():
 
 
 def test_every_way_is_timed_in_every_round(speed):
-    assert speed.milliseconds.shape == (3, 2, 3)
+    assert speed.milliseconds.shape == (4, 2, 3)
     assert (speed.milliseconds > 0).all()
     assert speed.by_size.shape == (len(speed.sizes), 3)
     assert speed.sizes.tolist() == [32, 64, 128, 256]
@@ -108,10 +109,19 @@ def test_the_plain_way_holds_two_squares(speed):
 )
 def test_a_crossover_is_one_that_lasts(tiled, first):
     timed = [
-        tile_speed.Timed(length, 0.5, ((1.0,) * 3, (one,) * 3, (1.0,) * 3), (1, 1, 1))
+        tile_speed.Timed(length, 0.5, ((1.0,) * 3, (one,) * 3, *[(1.0,) * 3] * 2), (1,) * 4)
         for length, one in zip((128, 256, 512), tiled, strict=True)
     ]
     assert tile_speed.gathered(SpeedConfig(), timed).crossover("tiled") == first
+
+
+@pytest.mark.parametrize("key_tile", [1, 5, 64])
+def test_a_model_in_tiles_gives_the_logits_of_torchs_kernel(key_tile):
+    result = tiled_model.run(TiledModelConfig(key_tile=key_tile))
+    assert result.difference < 1e-5 * result.largest
+    assert result.same == 1
+    # One tile alone has nothing to forget.
+    assert (result.forgotten_difference > 0.1) == (key_tile < result.tokens)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -154,6 +164,7 @@ def test_what_is_kept_by_hand():
     [
         lambda: ExactConfig(length=8), lambda: ExactConfig(seeds=0), lambda: SpeedConfig(rounds=1),
         lambda: SpeedConfig(longest=100_000), lambda: BackwardConfig(tile=1),
+        lambda: TiledModelConfig(key_tile=0),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused(make):
