@@ -17,7 +17,8 @@ def row(result: OnlineResult, tile: int, text: Words) -> Figure:
     """Every key's score: taken in before, in this tile, still unseen; above them the running maximum."""
     before = int(result.seen[tile - 1]) if tile else 0
     seen, scores = int(result.seen[tile]), result.scores.tolist()
-    labels = [f"{number} {key}" for number, key in enumerate(result.keys)]
+    # Tokens repeat, and ECharts tells categories by their names.
+    labels = [f"{number} {key}".strip() for number, key in enumerate(result.keys)]
     kinds = {"taken": range(before), "now": range(before, seen), "unseen": range(seen, len(scores))}
     colours = {"taken": theme.MEANING["key"], "now": theme.MEANING["query"], "unseen": theme.GRAY}
     bars = [

@@ -34,7 +34,7 @@ def errors(result: Exactness, text: Words) -> Figure:
     worst = {form.replace("-", "_"): f"{result.tiled[form].max():.1e}" for form in FORMATS}
     return curve(
         series, x_title=text("axis.tile"), y_title=text("axis.decimals"), log_x=True,
-        x_range=_ends(result.sizes), y_range=(-1, 17), height=380,
+        x_range=_ends(result.sizes), y_range=(-3, 18), height=380,
         alt=text("alt.errors", **worst),
     )  # fmt: skip
 

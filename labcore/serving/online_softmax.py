@@ -56,7 +56,7 @@ class OnlineConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnlineResult:
-    tokens: tuple[str, ...]  # of the whole text, or the numbers of a row of one's own
+    tokens: tuple[str, ...]  # of the whole text; nameless in a row of one's own
     keys: tuple[str, ...]  # (S,) what is looked at
     query: str  # who looks; "" for a row of one's own
     layers: int
@@ -136,8 +136,7 @@ def run(config: OnlineConfig) -> OnlineResult:
 def own_row(config: OnlineConfig) -> tuple:
     """The learner's scores. Their values are the rows of 1 (S, S), so the output is the weights."""
     count = len(config.own)
-    names = tuple(str(number + 1) for number in range(count))
-    return names, count - 1, (1, 1), torch.tensor(config.own), torch.eye(count)
+    return ("",) * count, count - 1, (1, 1), torch.tensor(config.own), torch.eye(count)
 
 
 @torch.no_grad()

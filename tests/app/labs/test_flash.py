@@ -149,7 +149,9 @@ def test_the_verdict_on_the_loop(loop, verdict):
 def test_bars_are_stacked_from_what_was_taken_and_what_was_not():
     """Every key in one of the three series alone; the red line ends where the tile ends."""
     result = online_softmax.run(online_softmax.OnlineConfig(own=(1.0, 3.0, 2.0, 5.0), key_tile=2))
-    bars = row_charts.row(result, 0, EN).spec["series"]
+    figure = row_charts.row(result, 0, EN)
+    assert figure.spec["xAxis"]["data"] == ["0", "1", "2", "3"]
+    bars = figure.spec["series"]
     there = np.array([[value is not None for value in one["data"]] for one in bars[:3]])
     assert there.tolist() == [[False] * 4, [True, True, False, False], [False, False, True, True]]
     assert bars[3]["data"] == [3, 3, None, None]
