@@ -67,6 +67,7 @@ from labcore.serving import (
     batch_speed,
     cache_bits,
     cache_race,
+    constrained_study,
     exactness_study,
     forgetting,
     page_study,
@@ -290,6 +291,7 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: quantise_sensitivity.run(quantise_sensitivity.SensitivityConfig()), 0,
     ),
     Entry("quantisation", "sensitivity", quantise_sensitivity.study, 0),
+    Entry("decoding", "constrained", constrained_study.study, 0),
     *(
         Entry("budget", text, partial(experts.run, config), config.seeds[0])
         for text, config in experts.RECORDED.items()

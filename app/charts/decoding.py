@@ -32,7 +32,7 @@ TONES = {
 FULL, PALE = 0.6, 0.15
 WORDS = ("A", "B", "C", "D", "E", "F")  # the small vocabulary
 SHOWN_OUTCOMES = 8
-ROLES = {"plain": "baseline", "exact": "kept", "likelier": "dropped", "redraw": "divergence"}
+ROLES = {"plain": "measured", "exact": "kept", "likelier": "dropped", "redraw": "divergence"}
 
 
 # Rounds.
@@ -52,7 +52,7 @@ def rounds(result: Speculation, guesses: int, text: Words) -> Figure:
 def _round(one: Round, labels: dict[int, str], guesses: int, text: Words) -> list[dict]:
     row = []
     for place, token in enumerate(one.guesses):
-        fate = "kept" if place < one.kept else "refused" if place == one.kept else "unread"
+        fate = "kept" if place < one.kept else "refused" if place < one.checked else "unread"
         note = text("note.agreement", share=f"{one.agreement[place]:.0%}")
         row.append(_cell(labels[token], fate, text, note))
     if len(one.tokens) == one.kept:  # the story ended in the midst of the guesses
@@ -154,7 +154,7 @@ def verdicts(result: Exactness, text: Words) -> pd.DataFrame:
     return pd.DataFrame(
         {
             text("column.way"): [text(f"way.{way}") for way in WAYS],
-            text("column.distance"): [round(result.distance(way), 3) for way in WAYS],
+            text("column.distance"): [f"{result.distance(way):.3f}" for way in WAYS],
             text("column.p_value"): [_p_value(result.p_value(way)) for way in WAYS],
             text("column.verdict"): [
                 text("verdict.passes" if result.p_value(way) > 0.01 else "verdict.fails")

@@ -44,7 +44,8 @@ def places(result: QueueResult, policy: str, text: Words) -> Figure:
     # Both policies over the same time, so that they can be compared by eye.
     last = 1e3 * max(other.freed.max() for other in result.policies.values())
     figure.update_xaxes(range=[0, last])
-    figure.update_yaxes(dtick=1, autorange="reversed")
+    rows = 1 + max(int(other.place.max()) for other in result.policies.values())
+    figure.update_yaxes(dtick=1, range=[rows + 0.6, 0.4])
     table = pd.DataFrame(
         {
             text("column.arrives"): (1e3 * result.arrives).round(2),
@@ -56,7 +57,7 @@ def places(result: QueueResult, policy: str, text: Words) -> Figure:
         }
     )
     alt = text(f"alt.places.{policy}", idle=f"{one.idle_share:.0%}")
-    return Figure("plotly", figure, alt, table, 110 + 26 * int(row.max()))
+    return Figure("plotly", figure, alt, table, 110 + 26 * rows)
 
 
 def summary(result: QueueResult, text: Words) -> pd.DataFrame:

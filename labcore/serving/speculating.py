@@ -56,6 +56,12 @@ class Round:
     tokens: list[int]  # the guesses kept and one of the target's own; cut at a stop token
     agreement: list[float]  # (k,) Σ min(p, q) at each guess: how likely it was to be kept
 
+    @property
+    def checked(self) -> int:
+        """Guesses that were looked at: those kept and the one refused; none behind the end of the text."""
+        ended = len(self.tokens) == self.kept
+        return self.kept if ended else min(self.kept + 1, len(self.guesses))
+
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
@@ -70,8 +76,7 @@ class Speculation:
 
     @property
     def checked(self) -> int:
-        """Guesses that were looked at: those kept, and the first refused of each round."""
-        return sum(min(one.kept + 1, len(one.guesses)) for one in self.rounds)
+        return sum(one.checked for one in self.rounds)
 
     @property
     def kept(self) -> int:
@@ -80,7 +85,7 @@ class Speculation:
     @property
     def expected_kept_share(self) -> float:
         """The mean of Σ min(p, q) over the guesses that were looked at."""
-        looked = [a for one in self.rounds for a in one.agreement[: one.kept + 1]]
+        looked = [a for one in self.rounds for a in one.agreement[: one.checked]]
         return sum(looked) / len(looked)
 
 

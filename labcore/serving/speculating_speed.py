@@ -137,7 +137,7 @@ def mean_tokens(rounds: list[Round]) -> float:
 
 
 def kept_share(rounds: list[Round]) -> float:
-    looked = [a for one in rounds for a in one.agreement[: one.kept + 1]]
+    looked = [a for one in rounds for a in one.agreement[: one.checked]]
     return min(float(np.mean(looked)), 1.0)  # a softmax adds up to 1 but for its last digit
 
 

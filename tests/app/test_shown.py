@@ -110,7 +110,12 @@ def every_part_of_kv_cache(app):
 
 
 def every_part_of_decoding(app):
-    for more in ({"part": "queue"}, {"part": "exactness"}, {"look": "draws", "draws": "500"}):
+    for more in (
+        {"part": "queue"},
+        {"part": "constrained", "grammar": "trap"},
+        {"part": "exactness"},
+        {"look": "draws", "draws": "500"},
+    ):
         app.query_params.update(more)
         app = app.run()
         assert not app.exception

@@ -7,13 +7,21 @@ import streamlit as st
 
 from app.charts import decoding as charts
 from app.job import JobView
-from app.labs.inference import decoding_exactness, decoding_queue
+from app.labs.inference import decoding_constrained, decoding_exactness, decoding_queue
 from app.notebook import changed_fields
 from app.page import LabPage
 from app.prediction import Guess
 from app.provenance import COMPUTED, MEASURED, Provenance
 from labcore.model.cache import KVCache
-from labcore.serving import batching, exactness, queueing, speculating, speculative
+from labcore.serving import (
+    batching,
+    constrained,
+    exactness,
+    queueing,
+    regular,
+    speculating,
+    speculative,
+)
 from labcore.serving import speculating_speed as timing
 from labcore.serving.draft import TARGET
 from labcore.serving.speculating import DRAFTS, SpeculatingConfig, Speculation
@@ -24,10 +32,11 @@ SHOWN = (
     speculative.keep_chance, speculative.left_over, speculative.check, speculating.guess,
     speculating.speculate, KVCache.roll_back, exactness.draw_speculatively,
     speculative.written_distribution, speculative.speed_up, batching.serve, batching.leave,
-    queueing.most_requests,
+    queueing.most_requests, regular.derivative, constrained.Allowed.after, constrained.masked,
+    constrained.both_ways,
 )  # fmt: skip
 
-PARTS = ("speculative", "exactness", "queue")
+PARTS = ("speculative", "exactness", "queue", "constrained")
 TEMPERATURES = ("0", "0.5", "0.7", "1.0", "1.3", "1.6")
 OPENING_LIMIT = 80
 GAIN = 1.3  # a speed-up beyond this is more than a little
@@ -41,6 +50,7 @@ def experiment(page: LabPage) -> None:
         "speculative": speculation,
         "exactness": decoding_exactness.experiment,
         "queue": decoding_queue.experiment,
+        "constrained": decoding_constrained.experiment,
     }[part](page)
 
 

@@ -1,4 +1,4 @@
-"""The page of "Faster decoding and batching": three parts, both languages, every knob to its ends."""
+"""The page of "Faster decoding and batching": four parts, both languages, every knob to its ends."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from app.charts import decoding as charts
 from app.charts import queueing as queue_charts
 from app.i18n import LANGUAGES, Words
 from app.labs.inference import decoding as screen
-from app.labs.inference import decoding_exactness
+from app.labs.inference import decoding_constrained, decoding_exactness
 from labcore.serving import queueing, speculating
 from labcore.serving.exactness import Exactness
 from labcore.serving.speculating_speed import Speed, SpeedConfig
@@ -86,6 +86,25 @@ def test_the_queue_is_worked_off_in_both_ways(open_lab, language, knobs):
     assert len(app.dataframe[0].value) == 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("grammar", decoding_constrained.GRAMMARS)
+def test_a_text_is_written_under_every_pattern(open_lab, language, grammar):
+    app = checked(open_lab("decoding", language, part="constrained", grammar=grammar))
+    assert len(app.get("echarts_chart")) == (2 if grammar == "trap" else 1)
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"), [("(a", "cannot be read"), ("[ab]{2}", "The text matches")]
+)
+def test_a_pattern_of_ones_own_is_read_or_refused_in_a_sentence(open_lab, pattern, says):
+    app = open_lab(
+        "decoding", part="constrained", grammar="own", own_pattern=pattern, own_opening="<i>x"
+    )
+    assert not app.exception
+    assert says in said(app)
+
+
 @pytest.mark.parametrize(
     "link", [{"part": "dance"}, {"guesses": "99"}, {"temperature": "hot"}, {"draft": "x"}]
 )
@@ -102,14 +121,18 @@ def test_each_guess_has_the_colour_of_what_became_of_it():
     """Two kept of four: then one refused, one unread, and what was written instead."""
     one = speculating.Round([5, 6, 7, 8], 2, [5, 6, 9], [0.9, 0.9, 0.2, 0.9])
     whole = speculating.Round([5, 6, 7, 8], 4, [5, 6, 7, 8, 9], [1.0] * 4)
+    ended = speculating.Round([5, 6, 7, 8], 2, [5, 6], [1.0] * 4)
     labels = {token: f"t{token}" for token in range(5, 10)}
-    figure = charts.rounds(speculating.Speculation([one, whole], labels, "", None), 4, EN)
+    figure = charts.rounds(speculating.Speculation([one, whole, ended], labels, "", None), 4, EN)
     fates = {tone: fate for fate, tone in charts.TONES.items()}
-    drawn = [[(cell["word"], fates[cell["tone"]]) for cell in row] for row in figure.spec["cells"]]
+    drawn = [
+        [(cell["word"], fates.get(cell["tone"])) for cell in row] for row in figure.spec["cells"]
+    ]
     assert drawn[0] == [
         ("t5", "kept"), ("t6", "kept"), ("t7", "refused"), ("t8", "unread"), ("t9", "instead"),
     ]  # fmt: skip
     assert drawn[1][-1] == ("t9", "free")
+    assert [fate for _, fate in drawn[2]] == ["kept", "kept", "unread", "unread", None]
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(0.9, "slower"), (1.2, "little"), (1.5, "more")])
@@ -127,7 +150,7 @@ def test_the_table_of_verdicts_names_who_fails():
     counts = {"plain": right, "exact": right, "likelier": wrong, "redraw": wrong}
     table = charts.verdicts(Exactness(["a", "b", "…"], expected, counts), EN)
     assert table["Chi-square test"].tolist() == ["passes", "passes", "fails", "fails"]
-    assert table["Distance"].tolist() == [0.003, 0.003, 0.1, 0.1]
+    assert table["Distance"].tolist() == ["0.003", "0.003", "0.100", "0.100"]
 
 
 def test_a_static_place_is_drawn_as_held_until_its_batch_is_done():
