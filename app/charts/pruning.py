@@ -18,9 +18,10 @@ from app.i18n import Words
 from labcore.compression.unstructured import Study, UnstructuredConfig, UnstructuredResult
 
 ROW_PIXELS = 40
+LEAST_RISE = (1e-4, 10.0)  # nats
 ROLES = {
     "random": "baseline",
-    "magnitude": "key",
+    "magnitude": "gradient",
     "magnitude-model": "rejected",
     "wanda": "chosen",
     "sparsegpt": "query",
@@ -30,23 +31,31 @@ ROLES = {
 def losses(
     study: Study, planted: bool, own: tuple[UnstructuredConfig, UnstructuredResult], text: Words
 ) -> Figure:
-    """Held-out loss over the ratio for every method, and the learner's own point among them."""
+    """Rise of the loss over the ratio for every method, and the learner's own point among them.
+
+    On a logarithmic axis, for it spans four powers of ten; what is no rise is left out.
+    """
     cases = study.losses["planted" if planted else "clean"]
     series = [
-        Series(
-            text(f"case.{name}"), study.ratios, runs.mean(axis=0), ROLES[name], points=True,
-            spread=(runs.min(axis=0), runs.max(axis=0)),
-        )
+        rises(text(f"case.{name}"), study.ratios, runs - study.dense_nats, ROLES[name])
         for name, runs in cases.items()
-    ]  # fmt: skip
+    ]
     config, result = own
-    ratio = 0.5 if config.compared == "n:m" else config.ratio
-    series.append(Series(text("series.own"), [ratio], [result.loss_nats], "live", points=True))
+    ratio, rise = (
+        0.5 if config.compared == "n:m" else config.ratio,
+        result.loss_nats - result.dense_nats,
+    )
+    series.append(Series(text("series.own"), [ratio], [rise], "live", points=True))
     return curve(
-        series, x_title=text("axis.ratio"), y_title=text("axis.nats"), log_y=True,
-        x_range=(0, 0.95), floor=(study.dense_nats, text("series.dense")), height=380,
-        alt=text("alt.losses", loss=f"{result.loss_nats:.3f}"),
+        series, x_title=text("axis.ratio"), y_title=text("axis.rise"), log_y=True,
+        x_range=(0, 1), y_range=LEAST_RISE, height=400, alt=text("alt.losses", rise=f"{rise:.3f}"),
     )  # fmt: skip
+
+
+def rises(name: str, x: np.ndarray, runs: np.ndarray, role: str) -> Series:
+    """The mean over seeds with a band from the lowest to the highest.  runs (S, R)"""
+    spread = (runs.min(axis=0), runs.max(axis=0))
+    return Series(name, x, runs.mean(axis=0), role, points=True, spread=spread)
 
 
 def by_matrix(result: UnstructuredResult, what: str, text: Words) -> Figure:

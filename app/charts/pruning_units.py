@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from app.charts.bars import stacked
 from app.charts.curves import Series, curve
 from app.charts.explore import plotly_figure
-from app.charts.pruning import dots
+from app.charts.pruning import dots, rises
 from app.figures import Figure
 from app.i18n import Words
 from labcore.compression.repair import Look, RepairConfig
@@ -22,7 +22,7 @@ REPAIR_ROLES = {
     "magnitude-0.5": "key", "magnitude-0.7": "rejected", "sparsegpt-0.7": "query",
     "neurons-0.5": "chosen", "free-0.7": "gradient", "dense": "baseline",
 }  # fmt: skip
-GONE = "✕"
+GONE = "✕ "
 
 
 def gone_first(result: StructuredResult, config: StructuredConfig, text: Words) -> Figure:
@@ -45,14 +45,20 @@ def gone_first(result: StructuredResult, config: StructuredConfig, text: Words) 
         if config.unit == "heads"
         else [text("whole_layer")]
     )
+    crosses = np.where(stays, "", GONE)
+    labels = [
+        [f"{cross}{value:.2g}" for cross, value in zip(*row, strict=True)]
+        for row in zip(crosses, worth, strict=True)
+    ]
     spec = plotly_figure(
         go.Heatmap(
-            z=worth, x=columns, y=layers, text=np.where(stays, "", GONE), texttemplate="%{text}",
-            textfont={"size": 22}, coloraxis="coloraxis", xgap=3, ygap=3,
+            z=worth, x=columns, y=layers, text=labels, texttemplate="%{text}",
+            textfont={"size": 14}, coloraxis="coloraxis", xgap=3, ygap=3,
             hovertemplate="%{y}, %{x}: %{z:.4g}<extra></extra>",
         ),
-        colours="sequential", colour_title=text(f"axis.worth.{config.importance}"),
+        colours="sequential",
     )  # fmt: skip
+    spec.update_layout(coloraxis={"showscale": False})
     spec.update_yaxes(autorange="reversed", type="category")
     row, column = np.indices(worth.shape)
     table = pd.DataFrame(
@@ -73,18 +79,19 @@ def times(result: StructuredResult, text: Words) -> Figure:
 
 
 def shares(study: Study, unit: str, text: Words) -> Figure:
-    """Held-out loss over the share of units removed, by whom they were judged."""
+    """Rise of the loss over the share of units removed, by whom they were judged."""
     series = [
-        Series(
-            text(f"option.importance.{kind}"), study.shares[unit], runs.mean(axis=0), ROLES[kind],
-            points=True, spread=(runs.min(axis=0), runs.max(axis=0)),
+        rises(
+            text(f"option.importance.{kind}"),
+            study.shares[unit],
+            runs - study.dense_nats,
+            ROLES[kind],
         )
         for kind, runs in study.losses[unit].items()
-    ]  # fmt: skip
+    ]
     return curve(
-        series, x_title=text(f"axis.removed.{unit}"), y_title=text("axis.nats"), log_y=True,
-        x_range=(0, 0.8), floor=(study.dense_nats, text("series.dense")), height=360,
-        alt=text("alt.shares"),
+        series, x_title=text(f"axis.removed.{unit}"), y_title=text("axis.rise"), log_y=True,
+        x_range=(0, 0.8), height=360, alt=text("alt.shares"),
     )  # fmt: skip
 
 
@@ -125,14 +132,11 @@ def course(looks: list[Look], floor: float | None, config: RepairConfig, text: W
 def repairs(study: RepairStudy, text: Words) -> Figure:
     """Every recorded way: means over seeds with bands."""
     series = [
-        Series(
-            text(f"case.{name}"), study.steps, runs.mean(axis=0), REPAIR_ROLES[name], points=True,
-            spread=(runs.min(axis=0), runs.max(axis=0)),
-        )
+        rises(text(f"case.{name}"), study.steps, runs, REPAIR_ROLES[name])
         for name, runs in study.losses.items()
-    ]  # fmt: skip
+    ]
     return curve(
-        series, x_title=text("axis.step"), y_title=text("axis.nats"), log_y=True,
+        series, x_title=text("axis.step"), y_title=text("axis.nats"),
         floor=(study.floor_nats, text("series.floor")), height=380, alt=text("alt.repairs"),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore.compression.pruning import PruningConfig, keep_mask
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
@@ -36,9 +36,7 @@ class FormsConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from labcore.compression.prune_model import (
 )
 from labcore.compression.pruning import METHODS
 from labcore.compression.structured import judged, smaller_model
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.text.world import micro_world
@@ -50,11 +50,8 @@ class RepairConfig:
     seed: int = 0  # of the stories that calibrate and of those that repair
 
     def __post_init__(self):
-        if self.way not in WAYS:
-            raise LabInputError("way", self.way, "known_choice", allowed=WAYS)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_choices(self, {"way": WAYS})
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

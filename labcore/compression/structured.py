@@ -14,7 +14,7 @@ import torch
 from labcore.compression.prune_model import base, calibration_batches, held_out
 from labcore.compression.smaller_model import SMALLER, kept_by, parameters
 from labcore.compression.unit_importance import IMPORTANCES, importance
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.objectives import held_out_loss
@@ -33,13 +33,9 @@ class StructuredConfig:
     seed: int = 0  # of the stories that judge, and of the random order
 
     def __post_init__(self):
-        if self.unit not in UNITS:
-            raise LabInputError("unit", self.unit, "known_choice", allowed=UNITS)
-        allowed = IMPORTANCES if self.unit != "neurons" else IMPORTANCES[1:]
-        if self.importance not in allowed:
-            raise LabInputError("importance", self.importance, "known_choice", allowed=allowed)
-        if not 0 <= self.removed <= 0.75:
-            raise LabInputError("removed", self.removed, "between", low=0, high=0.75)
+        kinds = IMPORTANCES if self.unit != "neurons" else IMPORTANCES[1:]
+        check_choices(self, {"unit": UNITS, "importance": kinds})
+        check_limits(self, {"removed": (0, 0.75)})
 
 
 @dataclass(frozen=True, slots=True)

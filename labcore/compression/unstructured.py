@@ -22,7 +22,7 @@ from labcore.compression.prune_model import (
     prune_model,
 )
 from labcore.compression.pruning import METHODS
-from labcore.errors import LabInputError
+from labcore.errors import check_choices, check_limits
 from labcore.training.objectives import held_out_loss
 
 COMPARED = ("row", "matrix", "model", "n:m")
@@ -39,14 +39,9 @@ class UnstructuredConfig:
     seed: int = 0  # of those stories, and of the random choice
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise LabInputError("method", self.method, "known_choice", allowed=METHODS)
         ways = COMPARED if self.method != "sparsegpt" else ("row", "matrix", "n:m")
-        if self.compared not in ways:
-            raise LabInputError("compared", self.compared, "known_choice", allowed=ways)
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_choices(self, {"method": METHODS, "compared": ways})
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
