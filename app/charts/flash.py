@@ -1,5 +1,7 @@
 """One row of scores, taken in tile by tile: what is carried along, and what three softmaxes make of it."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -44,6 +46,7 @@ def row(result: OnlineResult, tile: int, text: Words) -> Figure:
         "xAxis": {"type": "category", "data": labels, "axisLabel": {"rotate": 60}},
         "yAxis": {
             "type": "value", "name": text("axis.score"), "nameTextStyle": {"align": "left"},
+            **_window(result.scores),
         },
         "series": [*bars, line],
     }  # fmt: skip
@@ -57,6 +60,14 @@ def row(result: OnlineResult, tile: int, text: Words) -> Figure:
     )
     alt = text("alt.row", keys=len(scores), seen=seen, largest=f"{result.largest[tile]:.2f}")
     return Figure("echarts", option, alt, table, 340)
+
+
+def _window(scores: np.ndarray) -> dict[str, int]:
+    """Ends of the axis where all scores lie far from zero: from there, bars would look all alike."""
+    low, high = float(scores.min()), float(scores.max())
+    if min(abs(low), abs(high)) <= 2 * (high - low):
+        return {}
+    return {"min": math.floor(low) - 1, "max": math.ceil(high) + 1}
 
 
 def carried(result: OnlineResult, tile: int, text: Words) -> Figure:

@@ -159,6 +159,15 @@ def test_bars_are_stacked_from_what_was_taken_and_what_was_not():
     assert later[3]["data"] == [3, 3, 5, 5]
 
 
+@pytest.mark.parametrize(
+    ("offset", "ends"), [(0, (None, None)), (100, (100, 106)), (-100, (-100, -94))]
+)
+def test_scores_far_from_zero_are_still_told_apart(offset, ends):
+    config = online_softmax.OnlineConfig(own=(1.0, 3.0, 2.0, 5.0), offset=offset)
+    axis = row_charts.row(online_softmax.run(config), 0, EN).spec["yAxis"]
+    assert (axis.get("min"), axis.get("max")) == ends
+
+
 def test_a_tile_s_place_in_the_square_is_its_order():
     walk = tile_walk.run(tile_walk.WalkConfig(32, 16, 16, 8))
     to_come, visited = flash_tiles.square(walk, 2, EN).spec.data
