@@ -36,13 +36,15 @@ def cases(result: OutliersResult, text: Words) -> Figure:
 
 def channels(result: OutliersResult, norm: int, side: str, text: Words) -> Figure:
     """The largest value of each channel of one norm's output, or of the weights that read it."""
-    kinds = ("clean", "planted", "smooth") if side == "inputs" else ("planted", "smooth")
+    # The planted ones first: elsewhere they are as before, and the line before covers them.
+    kinds = ("planted", "clean", "smooth") if side == "inputs" else ("planted", "smooth")
     roles = {"clean": "baseline", "planted": "rejected", "smooth": "changed"}
     rows = {kind: getattr(result, f"{side}_{kind}")[norm] for kind in kinds}
     x = np.arange(len(rows["planted"]))
     figure = curve(
         [Series(text(f"series.{side}.{kind}"), x, row, roles[kind]) for kind, row in rows.items()],
         x_title=text("axis.channel"), y_title=text(f"axis.{side}"), log_y=True, height=280,
+        x_range=(0, len(x) - 1),
         alt=text(f"alt.{side}", planted=f"{rows['planted'].max():.1f}",
                  smooth=f"{rows['smooth'].max():.2f}"),
     )  # fmt: skip
@@ -76,6 +78,7 @@ def seeds(case: OutlierCase, full_loss: float, text: Words) -> Figure:
         )  # fmt: skip
     figure = plotly_figure(*traces, x_title=text("axis.rise"), log=("x",))
     figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(tickvals=[10.0**power for power in range(-4, 2)], tickformat="~r")
     return Figure("plotly", figure, text("alt.seeds"), pd.concat(tables), 110 + 42 * len(labels))
 
 
@@ -95,8 +98,9 @@ def ratios(result: SmolResult, text: Words) -> Figure:
 def profile(result: SmolResult, place: str, text: Words) -> Figure:
     """All channels of the layer in which one stands out most, the largest first."""
     row = np.sort(result.worst[place])[::-1]
+    ranks = np.unique(np.geomspace(1, len(row), 100).astype(int))  # evenly on the axis
     return curve(
-        [Series(text(f"place.{place}"), np.arange(1, len(row) + 1), row, PLACE_ROLES[place])],
+        [Series(text(f"place.{place}"), ranks, row[ranks - 1], PLACE_ROLES[place], points=True)],
         x_title=text("axis.rank"), y_title=text("axis.inputs"), log_x=True, log_y=True, height=280,
         alt=text("alt.profile", first=f"{row[0]:.1f}", middle=f"{np.median(row):.2f}"),
     )  # fmt: skip
@@ -107,9 +111,9 @@ def smol_table(result: SmolResult, text: Words) -> pd.DataFrame:
     rows = [
         {
             text("column.case"): text(f"smol.{name}"),
+            text("column.rise"): round(float(losses.mean()) - result.full_loss, 3),
             text("column.stored"): round(result.bits[name], 2),
             text("column.loss"): round(float(losses.mean()), 3),
-            text("column.rise"): round(float(losses.mean()) - result.full_loss, 3),
             text("column.spread"): f"{losses.min():.3f}–{losses.max():.3f}"
             if len(losses) > 1
             else "–",

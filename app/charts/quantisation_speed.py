@@ -19,6 +19,7 @@ from labcore.compression.quantise_sensitivity import WIDTHS, SensitivityResult, 
 from labcore.compression.quantise_speed import SpeedResult
 
 ROW_PIXELS = 34
+ROUND_NUMBERS = [n * 10**power for power in range(-1, 6) for n in (1, 2, 5)]  # ticks of a log axis
 
 
 def times(result: SpeedResult, text: Words) -> Figure:
@@ -37,6 +38,7 @@ def times(result: SpeedResult, text: Words) -> Figure:
     )  # fmt: skip
     figure = plotly_figure(dots, x_title=text(f"axis.{unit}"), log=("x",), showlegend=False)
     figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(tickvals=ROUND_NUMBERS, tickformat=",~r")
     figure.add_vline(
         float(middle[0]), line={"color": theme.MEANING["floor"], "dash": "dash", "width": 1.5}
     )

@@ -58,7 +58,7 @@ def show(page: LabPage, result: QuantiseResult, source: Provenance) -> None:
             "model.outcome", full=f"{result.full_loss:.4f}", few=f"{result.loss:.4f}",
             rise=f"{result.loss - result.full_loss:+.4f}", floor=f"{result.floor:.4f}",
             bits=f"{32 * result.stored_bytes / result.full_bytes:.2f}",
-            seconds=f"{result.seconds:.1f}",
+            seconds=f"{result.seconds:.2f}",
         )
     )  # fmt: skip
     page.figure(charts.losses(result, page.text), source, "losses")
@@ -79,7 +79,8 @@ def compare(page: LabPage) -> None:
     ways = FAMILIES[family]
     page.figure(charts.methods(recorded.result, ways, page.text), recorded.provenance, "methods")
     with st.expander(page.text("methods.table"), key="quantisation-methods-table"):
-        st.dataframe(charts.methods_table(recorded.result, ways, page.text), hide_index=True)
+        table = charts.methods_table(recorded.result, ways, page.text)
+        st.dataframe(table, hide_index=True, height="content")
 
 
 def notebook(config: QuantiseConfig) -> tuple[str, str]:

@@ -123,5 +123,5 @@ def smollm2(page: LabPage) -> None:
     page.figure(charts.profile(result, place, page.text), recorded.provenance, "profile")
     st.markdown(f"**{page.text('smol.title')}**")
     page.badge(recorded.provenance)
-    st.dataframe(charts.smol_table(result, page.text), hide_index=True)
+    st.dataframe(charts.smol_table(result, page.text), hide_index=True, height="content")
     page.caption("smol.about", full=f"{result.full_loss:.3f}")
