@@ -128,10 +128,10 @@ def every_part_of_decoding(app):
 def every_part_of_quantisation(app):
     # Told in this thread, where calls are not noted.
     judged.held_out(), judged.calibrated(0), judged.calibration_rows(0, outliers.STORIES)
-    app.query_params["part"] = "levels"
+    app.query_params.update({"part": "levels", "clip": "mse"})
     app = app.run()
     for method in ("gptq", "awq"):
-        app.query_params.update({"part": "model", "method": method, "clip": "mse"})
+        app.query_params.update({"part": "model", "method": method, "clip": "none"})
         app = press(app.run(), "quantisation.run")
     app.query_params.update({"part": "outliers"})
     return press(app.run(), "quantisation.run")
