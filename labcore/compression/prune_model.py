@@ -8,24 +8,23 @@ Axes: O outputs, I inputs of a matrix, B rows of text, T tokens.
 
 import copy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor, nn
 
+from labcore.compression import judged
 from labcore.compression.calibration import Inputs, calibrate
+from labcore.compression.judged import matrices
 from labcore.compression.pruning import PruningConfig, keep_mask, pruned, scores
 from labcore.compression.scaling import plant_outliers
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.recipes.world_decoder import in_batches
 from labcore.text.world import micro_world
-from labcore.training.objectives import Batch, held_out_loss
-from labcore.tuning.lora import TARGETS, target_linears
+from labcore.training.objectives import Batch
 from labcore.zoo import load
 
-MODEL = "world-decoder"
-HELD_OUT_STORIES, HELD_OUT_SEED = 160, 2
 CALIBRATION_SEEDS = 500  # apart from those of the training set and of the held-out one
 # As large as the outliers of a model of some billion weights: a few channels, tens of times the others.
 OUTLIER_CHANNELS, OUTLIER_FACTOR = (7, 61), 30.0
@@ -33,7 +32,7 @@ OUTLIER_CHANNELS, OUTLIER_FACTOR = (7, 61), 30.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    batches: list[Batch]
+    batches: tuple[Batch, ...]
     floor_nats: float  # the lowest possible loss on these stories
     dense_nats: float  # of the model before anything was taken from it
 
@@ -41,30 +40,27 @@ class HeldOut:
 @cache
 def held_out() -> HeldOut:
     """160 stories that the model was never trained on."""
-    world = micro_world()
-    stories = world.dataset(HELD_OUT_STORIES, HELD_OUT_SEED, "held_out")
-    batches = in_batches(stories, world.tokenizer.pad_id)
-    floor = world.causal_floor(stories).nats_per_token
-    return HeldOut(batches, floor, held_out_loss(load(MODEL).model, batches))
+    batches, floor = judged.held_out()
+    return HeldOut(batches, floor, judged.loss_nats(load(judged.MODEL).model))
 
 
 @cache
 def base(planted: bool = False) -> Transformer:
     """The model to prune; with `planted`, the same function with two outlier channels. Copy it first."""
-    model = load(MODEL).model
+    model = load(judged.MODEL).model
     if not planted:
         return model
     return plant_outliers(copy.deepcopy(model), OUTLIER_CHANNELS, OUTLIER_FACTOR)
 
 
-@cache
+@lru_cache(maxsize=4)
 def calibration_batches(stories: int, seed: int) -> list[Batch]:
     """Stories of the training set, to see what the matrices are fed."""
     world = micro_world()
     return in_batches(world.dataset(stories, CALIBRATION_SEEDS + seed), world.tokenizer.pad_id)
 
 
-@cache
+@lru_cache(maxsize=4)  # some 11 MB each
 def inputs_of_matrices(planted: bool, stories: int, seed: int) -> dict[str, Inputs]:
     """What every matrix is fed by some stories of the training set; asked for once."""
     # subtle: a padded place is no token, yet it would count; rows are fed without it
@@ -74,11 +70,6 @@ def inputs_of_matrices(planted: bool, stories: int, seed: int) -> dict[str, Inpu
         for row in range(len(batch.tokens))
     )
     return calibrate(base(planted), rows)
-
-
-def matrices(model: nn.Module) -> dict[str, nn.Linear]:
-    """The linear maps inside the blocks, by name."""
-    return dict(target_linears(model, TARGETS))
 
 
 def keep_over_model(worth: dict[str, Tensor], ratio: float) -> dict[str, Tensor]:

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from labcore.compression.calibration import Inputs, output_error
+from labcore.compression.judged import matrices
 from labcore.compression.prune_model import (
     base,
     held_out,
     inputs_of_matrices,
     kept_masks,
-    matrices,
     prune_model,
 )
 from labcore.compression.pruning import METHODS

@@ -10,6 +10,7 @@ from torch.nn.utils import prune
 
 from app import results
 from labcore.compression import unstructured as lab
+from labcore.compression.judged import matrices
 from labcore.compression.prune_model import (
     base,
     calibration_batches,
@@ -17,7 +18,6 @@ from labcore.compression.prune_model import (
     inputs_of_matrices,
     keep_over_model,
     kept_masks,
-    matrices,
     prune_model,
 )
 from labcore.compression.unstructured import Study, UnstructuredConfig
