@@ -47,7 +47,7 @@ def gone_first(result: StructuredResult, config: StructuredConfig, text: Words) 
     )
     crosses = np.where(stays, "", GONE)
     labels = [
-        [f"{cross}{value:.2g}" for cross, value in zip(*row, strict=True)]
+        [f"{cross}{value:z.3f}" for cross, value in zip(*row, strict=True)]
         for row in zip(crosses, worth, strict=True)
     ]
     spec = plotly_figure(
