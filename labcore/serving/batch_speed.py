@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
 from labcore.model.config import ModelConfig
@@ -45,9 +45,7 @@ class BatchConfig:
     def __post_init__(self):
         if self.model not in MODELS:
             raise LabInputError("model", self.model, "known_choice", allowed=tuple(MODELS))
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

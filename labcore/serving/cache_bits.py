@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore import zoo
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
 from labcore.model.transformer import Transformer
@@ -43,9 +43,7 @@ class BitsConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if self.context % GROUP:
             raise LabInputError("context", self.context, "divides_inputs", inputs=self.context)
 

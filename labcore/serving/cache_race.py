@@ -17,7 +17,7 @@ import torch
 
 from labcore import zoo
 from labcore.architecture.prompt import frame
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
 from labcore.model.counting import count_flops, kv_cache_bytes
@@ -41,9 +41,7 @@ class RaceConfig:
     seed: int = 0  # of the draws: both ways throw the same dice
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if not self.text.strip():
             raise LabInputError("text", self.text, "not_empty")
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore import zoo
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
 from labcore.model.config import RopeScaling
@@ -45,9 +45,7 @@ class ForgetConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 # The same on a published model, whose passes are dear: three texts are three rows.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.prompt import read_for
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.serving.tiled_attention import Running, nothing_seen, take_in, tiles
 from labcore.zoo import load
 
@@ -42,9 +42,7 @@ class OnlineConfig:
     format: str = "fp32"
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
         if self.format not in FORMATS:
             raise LabInputError("format", self.format, "known_choice")
         if len(self.own) > MOST_SCORES:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 
 STEPS = 400  # one step: every running request writes a token
 MAX_LENGTH = 128  # tokens of prompt and answer that a request may have
@@ -27,9 +27,7 @@ class TraceConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.serving.tiled_attention import ahead, nothing_seen, take_in, tiles
 
 GRADIENTS = ("q", "k", "v")
@@ -35,9 +35,7 @@ class BackwardConfig:
     seed: int = 0
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LabInputError(name, getattr(self, name), "between", low=low, high=high)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
