@@ -40,6 +40,7 @@ from labcore.compression import (
     structured,
     unstructured,
 )
+from labcore.compression import distil_run, distil_study
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
 from labcore.pretraining import (
@@ -262,6 +263,9 @@ ENTRIES: tuple[Entry, ...] = (
         Entry("kv_cache", f"race-{name}", partial(cache_race.run, config), config.seed)
         for name, config in cache_race.RECORDED.items()
     ),
+    Entry("distillation", "default", lambda: distil_run.run(distil_run.DistilConfig()), 0),
+    Entry("distillation", "amounts", distil_study.amounts, 0),
+    Entry("distillation", "lessons", distil_study.lessons, 0),
     Entry("kv_cache", "batch", lambda: batch_speed.run(batch_speed.BatchConfig()), 0),
     Entry("kv_cache", "blocks", page_study.study, 0),
     Entry("kv_cache", "forgetting", lambda: forgetting.run(forgetting.ForgetConfig()), 0),

@@ -253,6 +253,14 @@ def every_part_of_budget(app):
     return press(app.run(), "budget.run")
 
 
+def every_part_of_distillation(app):
+    app.query_params["part"] = "dark"
+    app = app.run()
+    assert not app.exception
+    app.query_params.update({"part": "run", "steps": "20"})
+    return press(app.run(), "distillation.run")
+
+
 def every_part_of_flash(app):
     for part in ("tiles", "backward", "exact"):
         app.query_params["part"] = part
@@ -273,6 +281,7 @@ def every_part_of_masked(app):
 PREPARE = {
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
+    "distillation": every_part_of_distillation,
     "flash": every_part_of_flash,
     "objectives": every_part_of_objectives,
     "data": every_stage_of_data,
@@ -317,6 +326,7 @@ QUICK = {
     "lora": {"steps": "25"},
     "sft": {"conversations": "4", "end": "padding"},
     "dpo": {"steps": "20"},
+    "distillation": {"steps": "20"},
     "kv_cache": {"new_tokens": "32", "rounds": "2"},
     "rlhf": {"steps": "5", "prompts": "8"},
     "reward": {"pairs": "250", "epochs": "1"},
