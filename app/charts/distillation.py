@@ -45,7 +45,7 @@ def courses(
         series.append(Series(text("student.teacher"), ends, [levels[0]] * 2, "kept", dashed=True))
     said = "; ".join(f"{one.name} {one.y[-1]:.2f}" for one in series)
     return curve(
-        series, x_title=text(f"axis.{over}"), y_title=text("axis.nats"), height=320,
+        series, x_title=text(f"axis.{over}"), y_title=text("axis.nats"), y_range=(0, None), height=320,
         floor=(levels[1], text("series.floor")) if levels else None,
         alt=text(f"alt.{over}", said=said),
     )  # fmt: skip
@@ -124,13 +124,16 @@ def cases(courses: Mapping[str, Course], names: Sequence[str], measure: str, tex
 
 
 def opinions(dark: Dark, text: Words) -> Figure:
-    """Probabilities of the same tokens by everybody."""
-    parts = [(text(f"opinion.{name}"), share, ROLES[name]) for name, share in dark.shares.items()]
+    """Probabilities of the same tokens by everybody, and what is left for all others."""
+    parts = [
+        (text(f"opinion.{name}"), [*share, max(0.0, 1 - share.sum())], ROLES[name])
+        for name, share in dark.shares.items()
+    ]
     marked = [
         f"{token} ◂" if row == dark.came_row else token for row, token in enumerate(dark.tokens)
     ]
     return grouped(
-        parts, marked, text, alt=text("alt.opinions", came=dark.came),
+        parts, [*marked, text("opinion.others")], text, alt=text("alt.opinions", came=dark.came),
         value_title=text("axis.probability"),
     )  # fmt: skip
 

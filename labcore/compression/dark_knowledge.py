@@ -20,7 +20,7 @@ from labcore.errors import check_limits
 from labcore.model.transformer import Transformer
 from labcore.tuning import teller
 
-SHOWN_TOKENS = 10
+SHOWN_TOKENS = 8
 PASSAGES, PLACES = 12, 9  # the first held-out ones; each has ten tokens or more
 LIMITS = {"passage": (0, PASSAGES - 1), "place": (1, PLACES), "temperature": (0.5, 16.0)}
 

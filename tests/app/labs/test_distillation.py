@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from app.i18n import LANGUAGES
+from app.charts import distillation as charts
+from app.i18n import LANGUAGES, Words
 from app.labs.inference import distillation as screen
 from labcore.compression import dark_knowledge
 from tests.app.conftest import checked, press, said
@@ -23,7 +25,7 @@ def test_it_opens_on_the_recorded_run(open_lab, language):
 @pytest.mark.parametrize(
     "knobs",
     [
-        {"temperature": "8.0", "weight": "0", "passages": "8000"},
+        {"temperature": "8.0", "weight": "0", "passages": "2000"},
         {"match": "all", "direction": "reverse", "passages": "100"},
     ],
 )
@@ -78,3 +80,13 @@ def test_a_link_with_nonsense_opens_on_the_default(open_lab, link):
     app = open_lab("distillation", **link)
     assert not app.exception
     assert not app.error
+
+
+def test_every_opinion_sums_to_one_with_all_others():
+    shares = {"world": np.array([0.5, 0.25]), "teacher": np.array([0.4, 0.1])}
+    dark = dark_knowledge.Dark("a", "b", 1, ["c", "b"], shares, {}, {})
+    figure = charts.opinions(dark, Words("en", "distillation"))
+    for bars, left in zip(figure.spec["series"], (0.25, 0.5), strict=True):
+        assert sum(bars["data"]) == pytest.approx(1)
+        assert bars["data"][-1] == pytest.approx(left)
+    assert "b ◂" in str(figure.spec["yAxis"])
