@@ -29,6 +29,8 @@ from labcore.architecture import (
     positions_rescue,
 )
 from labcore.compression import (
+    distil_run,
+    distil_study,
     matrix_forms,
     outliers,
     quantise_model,
@@ -40,7 +42,6 @@ from labcore.compression import (
     structured,
     unstructured,
 )
-from labcore.compression import distil_run, distil_study
 from labcore.distributed import parallel_run, parallel_study, real_pipeline, recovery
 from labcore.events import drain
 from labcore.pretraining import (
