@@ -89,7 +89,7 @@ def amounts(study: DistilStudy, what: str, text: Words) -> Figure:
     return curve(
         series, x_title=text("axis.passages"), y_title=text("axis.nats"), log_x=True,
         floor=(study.teacher_nats, text("student.teacher")), x_range=(80, 2500),
-        alt=text(f"alt.amounts.{what}"),
+        alt=text(f"alt.amounts.{what}"), y_range=(0, None),
     )  # fmt: skip
 
 
