@@ -70,6 +70,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
+    "production": ("kv_cache",),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -109,6 +110,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "kv_cache",
         "flash",
         "decoding",
+        "production",
     ),
     _chapter(
         5, "frontier", "rocket_launch",

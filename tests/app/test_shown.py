@@ -269,6 +269,14 @@ def every_part_of_flash(app):
     return press(app, "flash.run")
 
 
+def every_part_of_production(app):
+    for part in ("capacity", "plans", "machine"):
+        app.query_params["part"] = part
+        app = app.run()
+        assert not app.exception
+    return press(app, "production.run")
+
+
 def every_part_of_masked(app):
     train = {"part": "train", "steps": "50"}
     for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, train):
@@ -283,6 +291,7 @@ PREPARE = {
     "clinic": every_part_of_clinic,
     "distillation": every_part_of_distillation,
     "flash": every_part_of_flash,
+    "production": every_part_of_production,
     "objectives": every_part_of_objectives,
     "data": every_stage_of_data,
     "positions": every_part_of_positions,
