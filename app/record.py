@@ -147,10 +147,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("depth", "grid", lambda: depth_training.grid(depth_training.GridConfig()), 0),
     Entry("training", "default", lambda: build_train.run(build_train.BuildTrainConfig()), 0),
     Entry("by_hand", "leak", lambda: causal_leak.run(causal_leak.CausalLeakConfig(seeds=5)), 0),
-    Entry(
-        "families", "study",
-        lambda: families_alignment.study(families_alignment.StudyConfig()), 0,
-    ),
+    Entry("families", "study", lambda: families_alignment.study(families_alignment.StudyConfig()), 0),
     Entry("families", "tasks", lambda: families_tasks.run(families_tasks.TasksConfig()), 5),
     Entry("induction", "default", lambda: induction.run(induction.InductionConfig()), 0),
     Entry("induction", "cases", lambda: induction_cases.run(induction_cases.CasesConfig()), 0),
@@ -164,10 +161,7 @@ ENTRIES: tuple[Entry, ...] = (
         for count in scaling_answers.COUNTS
     ),
     Entry("traps", "precision", lambda: precision_runs.study(precision_runs.StudyConfig()), 0),
-    Entry(
-        "traps", "accumulation",
-        lambda: accumulation_runs.study(accumulation_runs.StudyConfig()), 0,
-    ),
+    Entry("traps", "accumulation", lambda: accumulation_runs.study(accumulation_runs.StudyConfig()), 0),
     Entry("traps", "memory", lambda: memorisation.study(memorisation.StudyConfig()), 0),
     *(
         Entry("traps", f"memory-{language}", partial(memorisation.run, config), config.seed)
@@ -216,10 +210,7 @@ ENTRIES: tuple[Entry, ...] = (
         lambda: fault_study.without_checkpoint(monitor.run(monitor.MonitorConfig())), 0,
     ),
     Entry("monitor", "faults", lambda: fault_study.run(fault_study.FaultStudyConfig()), 0),
-    Entry(
-        "monitor", "optimisers",
-        lambda: optimiser_study.study(optimiser_study.StudyConfig()), 0,
-    ),
+    Entry("monitor", "optimisers", lambda: optimiser_study.study(optimiser_study.StudyConfig()), 0),
     Entry("monitor", "resume", lambda: resume_study.run(resume_study.ResumeConfig()), 0),
     Entry("monitor", "search", lambda: hyper_search.run(hyper_search.SearchConfig()), 0),
     Entry("lora", "default", lambda: tune.run(tune.TuneConfig()), 0),
@@ -274,9 +265,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("kv_cache", "batch", lambda: batch_speed.run(batch_speed.BatchConfig()), 0),
     Entry("kv_cache", "blocks", page_study.study, 0),
     Entry("kv_cache", "forgetting", lambda: forgetting.run(forgetting.ForgetConfig()), 0),
-    Entry(
-        "kv_cache", "forgetting-smollm2", partial(forgetting.run, forgetting.PUBLISHED), 0,
-    ),
+    Entry("kv_cache", "forgetting-smollm2", partial(forgetting.run, forgetting.PUBLISHED), 0),
     Entry("kv_cache", "bits", lambda: cache_bits.run(cache_bits.BitsConfig()), 0),
     Entry("kv_cache", "bits-smollm2", partial(cache_bits.run, cache_bits.PUBLISHED), 0),
     Entry("decoding", "speed", lambda: drain(speculating_speed.measure(speculating_speed.SpeedConfig())), 0),
