@@ -60,9 +60,9 @@ def calibration_rows(seed: int, stories: int = CALIBRATION_STORIES) -> tuple[Ten
 
 
 @lru_cache(maxsize=4)
-def calibrated(seed: int) -> dict[str, Inputs]:
+def calibrated(seed: int, stories: int = CALIBRATION_STORIES) -> dict[str, Inputs]:
     """What every map of the untouched model is fed by these stories."""
-    return calibrate(load(MODEL).model, calibration_rows(seed))
+    return calibrate(load(MODEL).model, calibration_rows(seed, stories))
 
 
 def matrices(model: nn.Module) -> dict[str, nn.Linear]:

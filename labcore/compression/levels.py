@@ -23,6 +23,7 @@ SCHEMES = ("uniform", "nf4", "fp4")
 # Sign, two bits of exponent, one of mantissa, as bitsandbytes has it: the smallest is 1/192, not 1/12.
 FP4_SIZES = (0.0, 1 / 192, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1.0)
 BINS = 81
+STORIES = 24  # to calibrate: enough for one error, and told in a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def table_of(scheme: str) -> Tensor:
 def run(config: LevelsConfig) -> LevelsResult:
     linear = judged.matrices(judged.load(judged.MODEL).model)[config.matrix]
     weight = linear.weight.detach().float()  # (O, I)
-    moments = judged.calibrated(config.seed)[config.matrix].moments
+    moments = judged.calibrated(config.seed, STORIES)[config.matrix].moments
     if config.scheme == "uniform":
         blocks = blocks_of(weight, config.grid)  # (N, E)
         quantised = round_to_nearest(weight, config.grid)

@@ -1,9 +1,10 @@
-"""A whole model in few bits: every matrix of its blocks, by one of four methods.
+"""A whole model in few bits: every matrix of its blocks, by one of five methods.
 
 - `nearest`: each weight for itself.
 - `gptq`: column by column, each error passed on to the columns that are left.
 - `awq`: columns fed by large inputs are made larger before they are rounded, and brought back after.
 - `nf4`: sixteen levels where a bell has its weights, blocks of 64.
+- `fp4`: the levels of a tiny floating-point number, blocks of 64.
 
 Each method quantises a matrix for the inputs that it has in the *untouched* model. Embedding and norms
 stay in fp32; their bytes are counted.
@@ -22,13 +23,14 @@ from torch import Tensor, nn
 from labcore.compression import judged
 from labcore.compression.calibration import Inputs, output_error
 from labcore.compression.gptq import gptq
+from labcore.compression.levels import table_of
 from labcore.compression.rounding import SCALE_BITS, GridConfig, round_to_nearest
 from labcore.compression.scaling import awq_scales, readers
 from labcore.errors import check_choices
 from labcore.events import drain
 from labcore.tuning import nf4
 
-METHODS = ("nearest", "gptq", "awq", "nf4")
+METHODS = ("nearest", "gptq", "awq", "nf4", "fp4")
 WHOLE_BYTES = 4
 
 
@@ -102,8 +104,8 @@ def replaced(
     weight: Tensor, inputs: Inputs, config: QuantiseConfig, scales: Tensor | None = None
 ) -> tuple[Tensor, float]:
     """One matrix in few bits, and the bits that it takes.  (O, I) -> (O, I), bits"""
-    if config.method == "nf4":
-        table = nf4.levels()
+    if config.method in ("nf4", "fp4"):
+        table = table_of(config.method)
         kept = nf4.quantise(weight, table)
         return nf4.dequantise(kept, table), nf4.bits_per_weight() * weight.numel()
     if config.method == "gptq":

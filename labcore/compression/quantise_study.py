@@ -33,6 +33,7 @@ WAYS = {
     "gptq-group": (QuantiseConfig("gptq", GridConfig(symmetric=False, granularity="group")), (2, 3, 4)),
     "awq-group": (QuantiseConfig("awq", GridConfig(symmetric=False, granularity="group")), (2, 3, 4)),
     "nf4": (QuantiseConfig("nf4"), (4,)),
+    "fp4": (QuantiseConfig("fp4"), (4,)),
 }  # fmt: skip
 CALIBRATED = ("gptq-row", "gptq-group", "awq-group")
 

@@ -12,7 +12,7 @@ from app.chapter import source
 from app.results import _cache
 from labcore.architecture.build_train_corpus import held_out_of
 from labcore.architecture.positions_text import letters
-from labcore.compression import judged, outliers
+from labcore.compression import judged, levels, outliers
 from labcore.pretraining import memorisation, precision_runs
 from labcore.pretraining.small_world import floor_nats
 from labcore.training.rules import OPTIMISERS
@@ -127,7 +127,8 @@ def every_part_of_decoding(app):
 
 def every_part_of_quantisation(app):
     # Told in this thread, where calls are not noted.
-    judged.held_out(), judged.calibrated(0), judged.calibration_rows(0, outliers.STORIES)
+    judged.held_out(), judged.calibrated(0), judged.calibrated(0, levels.STORIES)
+    judged.calibration_rows(0, outliers.STORIES)
     app.query_params.update({"part": "levels", "clip": "mse"})
     app = app.run()
     for method in ("gptq", "awq"):

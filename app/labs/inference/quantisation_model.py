@@ -17,7 +17,7 @@ LITTLE, MUCH = 0.001, 0.02  # nats
 FAMILIES = {
     "granularity": ("tensor", "row", "group"),
     "clip": ("row", "row-symmetric", "row-percentile", "row-mse"),
-    "method": ("row", "group", "gptq-row", "gptq-group", "awq-group", "nf4"),
+    "method": ("row", "group", "gptq-row", "gptq-group", "awq-group", "nf4", "fp4"),
 }
 
 
@@ -32,7 +32,7 @@ def draw_part(page: LabPage) -> None:
 def knobs(page: LabPage) -> QuantiseConfig:
     method = page.choice("method", lab.METHODS, DEFAULT.method)
     page.caption(f"method.{method}")
-    grid = DEFAULT.grid if method == "nf4" else grid_knobs(page, DEFAULT.grid, low=2)
+    grid = DEFAULT.grid if method in ("nf4", "fp4") else grid_knobs(page, DEFAULT.grid, low=2)
     seed = DEFAULT.seed
     if method in ("gptq", "awq"):
         seed = page.number("seed", 0, 99, DEFAULT.seed)

@@ -8,7 +8,7 @@ from app.labs.inference import quantisation as screen
 from app.labs.inference import quantisation_model as model_part
 from app.labs.inference import quantisation_outliers as outliers_part
 from app.labs.inference import quantisation_speed as speed_part
-from labcore.compression import judged, levels, quantise_speed
+from labcore.compression import judged, levels, outliers, quantise_speed
 from labcore.compression.rounding import blocks_of
 from tests.app.conftest import checked, press, said
 
@@ -56,7 +56,7 @@ def test_every_other_part_opens_on_what_was_recorded(open_lab, language, part):
     "link",
     [
         {"part": "model", "family": "clip"},
-        {"part": "model", "family": "method", "method": "nf4"},
+        {"part": "model", "family": "method", "method": "fp4"},
         {"part": "outliers", "view": "seeds", "setting": "weights-3"},
         {"part": "outliers", "view": "smollm2", "place": "attn.in"},
         {"part": "outliers", "rounded": "weights"},
@@ -104,6 +104,18 @@ def test_the_screen_counts_blocks_as_labcore_does():
             expected = len(blocks_of(linear.weight, grid))
             assert screen.count_blocks(kind, "uniform", grid, 64) == expected
         assert screen.count_blocks(kind, "nf4", grids[0], 64) == linear.weight.numel() // 64
+
+
+def test_the_best_choice_of_columns_is_the_one_with_the_lowest_loss():
+    cases = ["nearest", *(f"keep-{ranking}" for ranking in outliers.RANKINGS)]
+    nothing = np.zeros((8, 4))
+    for best, ranking in enumerate(outliers.RANKINGS):
+        losses = np.full(4, 0.5)
+        losses[1 + best] = 0.4
+        result = outliers.OutliersResult(
+            [1], cases, losses, losses, 0.3, 0.3, 0.2, outliers_part.NORMS, *[nothing] * 5
+        )
+        assert outliers_part.best_kept(result) == ranking
 
 
 def test_verdicts():

@@ -34,6 +34,23 @@ def test_greed_keeps_to_the_budget_and_is_best_where_each_bit_gains_less_than_th
         assert cost == pytest.approx(min(others))
 
 
+def test_where_costs_add_up_a_choice_costs_what_was_promised(monkeypatch):
+    """A stand-in for the loss: the squared change of all weights, a sum over matrices by its nature."""
+    whole = {n: m.weight.clone() for n, m in lab.judged.matrices(lab.judged.fresh_model()).items()}
+
+    def change(model, batches=None):
+        maps = lab.judged.matrices(model)
+        return sum(float((maps[name].weight - whole[name]).square().sum()) for name in whole)
+
+    monkeypatch.setattr(lab.judged, "loss_nats", change)
+    result = lab.run(SensitivityConfig(budget=2.7))
+    assert result.full_loss == 0
+    assert result.mixed_loss == pytest.approx(result.added_up)
+    assert result.uniform_losses == pytest.approx(result.rises.sum(axis=0))
+    assert result.mixed_loss < result.worst_loss < result.uniform_losses[0]
+    assert 2.5 < result.spent <= 2.7
+
+
 @pytest.mark.parametrize("bad", [{"budget": 1.5}, {"budget": 5.0}, {"granularity": "tensor"}])
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(LabInputError) as refused:
