@@ -37,13 +37,21 @@ def roof(result: RoofResult, text: Words) -> Figure:
             line={"color": theme.MEANING["floor"], "width": 3}, hoverinfo="skip",
         )
     ]  # fmt: skip
+    # Products stand close together: the one with the most time is named, and attention, which is apart.
+    apart = result.names.index("attention")
+    others = [number for number in range(len(result.names)) if number != apart]
+    named = {apart: "bottom right", max(others, key=lambda n: result.seconds[n]): "top left"}
     for bound, role in BOUND_ROLE.items():
         at = [number for number, one in enumerate(result.bound) if one == bound]
         if at:
             share = result.seconds[at] / result.total_seconds
             traces.append(
                 go.Scatter(
-                    x=intensity[at], y=result.flops[at] / result.seconds[at] / TERA, mode="markers",
+                    x=intensity[at], y=result.flops[at] / result.seconds[at] / TERA, mode="markers+text",
+                    text=[
+                        text(f"operator.{result.names[n]}") if n in named else "" for n in at
+                    ],
+                    textposition=[named.get(n, "bottom right") for n in at],
                     name=text(f"bound.{bound}"),
                     marker={
                         "color": theme.MEANING[role], "size": 10 + 34 * np.sqrt(share), "opacity": 0.7,
@@ -70,20 +78,28 @@ def operator_table(result: RoofResult, text: Words) -> pd.DataFrame:
     return pd.DataFrame(
         {
             text("column.operator"): [text(f"operator.{name}") for name in result.names],
-            text("column.gflop"): [f"{n / GIGA:,.3g}" for n in result.flops],
-            text("column.mb"): [f"{n / 1e6:,.4g}" for n in result.bytes],
-            text("column.intensity"): [f"{n:,.3g}" for n in result.flops / result.bytes],
-            text("column.us"): [f"{1e6 * n:,.4g}" for n in result.seconds],
+            text("column.gflop"): [_figure(n / GIGA) for n in result.flops],
+            text("column.mb"): [_figure(n / 1e6) for n in result.bytes],
+            text("column.intensity"): [_figure(n) for n in result.flops / result.bytes],
+            text("column.us"): [_figure(1e6 * n) for n in result.seconds],
             text("column.share"): [f"{n:.0%}" for n in result.seconds / result.total_seconds],
             text("column.bound"): [text(f"bound.{bound}") for bound in result.bound],
         }
     )
 
 
+def _figure(value: float) -> str:
+    """
+    >>> _figure(17218.4), _figure(3.987)
+    ('17,218', '3.99')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def rate(result: RoofResult, tokens_per_text: int, batch: int, text: Words) -> Figure:
     """Tokens per second, and how long a step takes, over the batch."""
     made = result.batches * tokens_per_text / result.step_seconds
-    marks = [(batch, text("series.chosen"))]
+    marks = [(batch, text("series.chosen"))] if batch > 1 else []
     if result.products_cross:
         marks.append((result.products_cross, text("series.crossing")))
     return curve(
@@ -96,7 +112,7 @@ def rate(result: RoofResult, tokens_per_text: int, batch: int, text: Words) -> F
         ],
         x_title=text("axis.batch"), y_title=text("axis.rate"), right_title=text("axis.step_ms"),
         log_x=True, log_y=True, marks=marks, height=340,
-        x_range=(1, int(result.batches[-1]) * 1.1),
+        x_range=(1, int(result.batches[-1])),
         alt=text("alt.rate", one=f"{made[0]:,.0f}", many=f"{made[-1]:,.0f}"),
     )  # fmt: skip
 
@@ -169,8 +185,8 @@ def _chosen(result: CapacityResult, text: Words) -> list[tuple[float, str]]:
     return [(result.batch, text("series.chosen"))] if result.batch else []
 
 
-def _last(result: CapacityResult) -> float:
-    return max(2.0, len(result.batches) * 1.05)
+def _last(result: CapacityResult) -> int:
+    return max(2, len(result.batches))
 
 
 def check_each(result: CheckResult, text: Words) -> Figure:
