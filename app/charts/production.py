@@ -131,7 +131,7 @@ def machine(result: MachineResult, text: Words) -> Figure:
         go.Bar(
             y=names, x=values, orientation="h", name=text(f"series.{row}"),
             marker={"color": theme.MEANING[roles[row]]},
-            error_x={"type": "data", "symmetric": False, "array": high - middle,
+            error_x={"type": "data", "symmetric": False, "color": theme.MEANING["rank_0"], "array": high - middle,
                      "arrayminus": middle - low} if row == "measured" else None,
             hovertemplate="%{y}<br>%{x:.3g} ms<extra></extra>",
         )
@@ -139,6 +139,7 @@ def machine(result: MachineResult, text: Words) -> Figure:
     ]  # fmt: skip
     spec = plotly_figure(*traces, x_title=text("axis.ms"), log=("x",))
     spec.update_yaxes(autorange="reversed")
+    spec.update_xaxes(dtick=1)
     table = pd.DataFrame(
         {text("column.step"): names}
         | {text(f"series.{row}"): np.round(values, 3) for row, values in rows.items()}
