@@ -131,7 +131,8 @@ def machine(result: MachineResult, text: Words) -> Figure:
         go.Bar(
             y=names, x=values, orientation="h", name=text(f"series.{row}"),
             marker={"color": theme.MEANING[roles[row]]},
-            error_x={"type": "data", "symmetric": False, "color": theme.MEANING["rank_0"], "array": high - middle,
+            error_x={"type": "data", "symmetric": False, "color": theme.MEANING["rank_0"],
+                     "array": high - middle,
                      "arrayminus": middle - low} if row == "measured" else None,
             hovertemplate="%{y}<br>%{x:.3g} ms<extra></extra>",
         )
