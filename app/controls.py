@@ -95,6 +95,8 @@ class Controls:
         "slide" for options in an order.
         """
         show = label or (lambda value: self.words(f"option.{knob}.{value}"))
+        if default not in options:  # there may be fewer today than the lab has in mind
+            default = options[-1]
         widget = {
             "segmented": partial(st.segmented_control, required=True, wrap=True),
             "pills": partial(st.pills, required=True, wrap=True),
