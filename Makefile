@@ -17,7 +17,8 @@ dev: $(VENV)/.run ## the same, reloading what you edit, labcore included
 
 test: $(VENV)/.test check ## install what the tests need, then run all of them
 	$(BIN)/python tests/browser/install_chromium.py
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser # by itself: a browser shares its cores with its server already
 
 check: $(VENV)/.test ## style
 	$(BIN)/ruff check .
