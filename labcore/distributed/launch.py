@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -107,33 +107,44 @@ def lines(launch: Launch, folder: Path) -> Generator[dict | None, None, None]:
     Ends when they have ended; RuntimeError with their last words if that was no success.
     """
     with (folder / "errors.txt").open("w+", encoding="utf-8") as errors:
-        torchrun = start(launch, folder, errors)
-        news: queue.Queue[str | None] = queue.Queue(maxsize=8)
-        reader = threading.Thread(target=_read, args=(torchrun, news), daemon=True)
-        reader.start()
-        silent_seconds = 0.0
-        try:
-            while True:
-                try:
-                    line = news.get(timeout=LOOK_SECONDS)
-                except queue.Empty:
-                    silent_seconds += LOOK_SECONDS
-                    if silent_seconds > SILENCE_SECONDS:
-                        raise TimeoutError("the processes have fallen silent") from None
-                    yield None
-                    continue
-                silent_seconds = 0.0
-                if line is None:
-                    break
-                if line.startswith("{"):
-                    yield json.loads(line)
-            if torchrun.wait():
-                raise RuntimeError(last_words(folder))
-        finally:
-            end(torchrun)
-            while reader.is_alive():  # it may be waiting for room in the queue
-                with suppress(queue.Empty):
-                    news.get(timeout=0.1)
+        yield from follow(start(launch, folder, errors), folder, room=8)
+
+
+def follow(
+    process: subprocess.Popen, folder: Path, room: int = 0, ask: Callable[[], None] = lambda: None
+) -> Generator[dict | None, None, None]:
+    """What a process tells, line by line, as `lines` does; it is ended when nobody listens any more.
+
+    `room`: lines that may wait, after which the process is held back; 0 for any number. `ask` is called
+    when the next line is wanted.
+    """
+    news: queue.Queue[str | None] = queue.Queue(maxsize=room)
+    reader = threading.Thread(target=_read, args=(process, news), daemon=True)
+    reader.start()
+    silent_seconds = 0.0
+    try:
+        while True:
+            try:
+                line = news.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                silent_seconds += LOOK_SECONDS
+                if silent_seconds >= SILENCE_SECONDS:
+                    raise TimeoutError("the processes have fallen silent") from None
+                yield None
+                continue
+            silent_seconds = 0.0
+            if line is None:
+                break
+            if line.startswith("{"):
+                yield json.loads(line)
+            ask()
+        if process.wait():
+            raise RuntimeError(last_words(folder))
+    finally:
+        end(process)
+        while reader.is_alive():  # it may be waiting for room in the queue
+            with suppress(queue.Empty):
+                news.get(timeout=0.1)
 
 
 def start(launch: Launch, folder: Path, errors) -> subprocess.Popen:
@@ -154,10 +165,10 @@ def start(launch: Launch, folder: Path, errors) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def _read(torchrun: subprocess.Popen, news: queue.Queue) -> None:
+def _read(process: subprocess.Popen, news: queue.Queue) -> None:
     """In a thread: lines into the queue, None at their end. A full queue holds the processes back."""
     with suppress(ValueError, OSError):  # closed by `end`
-        for line in torchrun.stdout:
+        for line in process.stdout:
             news.put(line)
     news.put(None)
 

@@ -1,16 +1,13 @@
 """A script in a process of its own, followed line by line, and gone when nobody follows it any more."""
 
-import json
 import os
-import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from labcore.distributed.launch import LOOK_SECONDS, ROOT, SILENCE_SECONDS, end, last_words
+from labcore.distributed.launch import ROOT, follow
 
 # Nothing is asked of a hub: what the script needs lies in folders that are given to it.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -26,31 +23,13 @@ def lines(
     """
     with (folder / "errors.txt").open("w", encoding="utf-8") as errors:
         process = start(script, arguments, folder, errors)
-        news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(process, news), daemon=True).start()
-        silent_seconds = 0.0
-        try:
-            while silent_seconds < SILENCE_SECONDS:
-                try:
-                    line = news.get(timeout=LOOK_SECONDS)
-                except queue.Empty:
-                    silent_seconds += LOOK_SECONDS
-                    yield None
-                    continue
-                silent_seconds = 0.0
-                if line is None:
-                    break
-                if line.startswith("{"):
-                    yield json.loads(line)
-                with suppress(OSError):  # it may have just ended
-                    process.stdin.write("\n")
-                    process.stdin.flush()
-            else:
-                raise TimeoutError("the script has fallen silent")
-            if process.wait():
-                raise RuntimeError(last_words(folder))
-        finally:
-            end(process)
+
+        def ask() -> None:
+            with suppress(OSError):  # it may have just ended
+                process.stdin.write("\n")
+                process.stdin.flush()
+
+        yield from follow(process, folder, ask=ask)
 
 
 def start(script: Path, arguments: Sequence[str], folder: Path, errors) -> subprocess.Popen:
@@ -63,11 +42,3 @@ def start(script: Path, arguments: Sequence[str], folder: Path, errors) -> subpr
         command, cwd=folder, env=environment, text=True, encoding="utf-8",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
     )  # fmt: skip
-
-
-def _read(process: subprocess.Popen, news: queue.SimpleQueue) -> None:
-    """In a thread: lines into the queue, None at their end."""
-    with suppress(ValueError, OSError):  # closed by `end`
-        for line in process.stdout:
-            news.put(line)
-    news.put(None)
