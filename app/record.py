@@ -12,11 +12,12 @@ import torch
 
 from app import results
 from app.provenance import Provenance
-from app.recorded import alignment, inference, pretraining, transformer
+from app.recorded import alignment, frontier, inference, pretraining, transformer
 from app.recorded.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
     *transformer.ENTRIES, *pretraining.ENTRIES, *alignment.ENTRIES, *inference.ENTRIES,
+    *frontier.ENTRIES,
 )  # fmt: skip
 
 
