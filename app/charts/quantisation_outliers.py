@@ -13,6 +13,7 @@ from app.charts.curves import Series, curve
 from app.charts.explore import plotly_figure
 from app.figures import Figure
 from app.i18n import Words
+from labcore.compression.input_sizes import EDGES
 from labcore.compression.outliers import OutliersResult
 from labcore.compression.quantise_smollm import PLACES, SmolResult
 from labcore.compression.quantise_study import OutlierCase
@@ -49,6 +50,25 @@ def channels(result: OutliersResult, norm: int, side: str, text: Words) -> Figur
                  smooth=f"{rows['smooth'].max():.2f}"),
     )  # fmt: skip
     return figure
+
+
+def sizes(result: OutliersResult, norm: int, text: Words) -> Figure:
+    """How many inputs of each size one norm hands on, before and after planting and smoothing."""
+    roles = {"planted": "rejected", "clean": "baseline", "smooth": "changed"}
+    middles = np.sqrt(EDGES[:-1] * EDGES[1:])
+    shares = {}
+    for kind in roles:
+        counts = result.sizes[kind].counts[norm]
+        shares[kind] = 100 * counts / counts.sum()
+    seen = np.flatnonzero(sum(shares.values()))
+    low, high = max(seen[0] - 1, 0), min(seen[-1] + 2, len(middles))
+    return curve(
+        [Series(text(f"series.inputs.{kind}"), middles[low:high], share[low:high], roles[kind])
+         for kind, share in shares.items()],
+        x_title=text("axis.size"), y_title=text("axis.inputs_share"), log_x=True, height=280,
+        alt=text("alt.sizes_of_inputs",
+                 **{kind: f"{result.sizes[kind].vanished[norm]:.0%}" for kind in roles}),
+    )  # fmt: skip
 
 
 def seeds(case: OutlierCase, full_loss: float, text: Words) -> Figure:

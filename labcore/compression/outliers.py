@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from labcore.compression import judged
 from labcore.compression.calibration import Inputs, calibrate
+from labcore.compression.input_sizes import InputSizes, input_sizes
 from labcore.compression.quantise_model import QuantiseConfig, replaced, shared_scales
 from labcore.compression.rounded_inputs import round_weights, rounded_inputs, smooth
 from labcore.compression.rounding import GridConfig, round_to_nearest
@@ -86,6 +87,7 @@ class OutliersResult:
     inputs_smooth: np.ndarray  # (L, D) after SmoothQuant
     weights_planted: np.ndarray  # (L, D) largest weight that reads the channel
     weights_smooth: np.ndarray  # (L, D)
+    sizes: dict[str, InputSizes]  # clean, planted, smooth: every input, not only the largest
 
 
 def run(config: OutliersConfig) -> OutliersResult:
@@ -111,6 +113,13 @@ def compare(config: OutliersConfig) -> Generator[Step, None, OutliersResult]:
         yield Step(case, (at + 1) / len(config.cases))
     smoothed = copy.deepcopy(planted)
     now = smooth(smoothed, seen[id(planted)], config.alpha)
+    models = {"clean": clean, "planted": planted, "smooth": smoothed}
+    largest = {
+        "clean": largest_inputs(clean, seen[id(clean)]),
+        "planted": largest_inputs(planted, seen[id(planted)]),
+        "smooth": largest_inputs(smoothed, now),
+    }
+    rows = judged.calibration_rows(config.seed, STORIES)
     return OutliersResult(
         planted=sorted(channels),
         cases=list(config.cases),
@@ -120,11 +129,15 @@ def compare(config: OutliersConfig) -> Generator[Step, None, OutliersResult]:
         planted_loss=judged.loss_nats(planted),
         floor=judged.held_out()[1],
         norms=[f"{n // 2}.{('attn', 'mlp')[n % 2]}" for n in range(len(readers(clean)))],
-        inputs_clean=largest_inputs(clean, seen[id(clean)]),
-        inputs_planted=largest_inputs(planted, seen[id(planted)]),
-        inputs_smooth=largest_inputs(smoothed, now),
+        inputs_clean=largest["clean"],
+        inputs_planted=largest["planted"],
+        inputs_smooth=largest["smooth"],
         weights_planted=largest_weights(planted),
         weights_smooth=largest_weights(smoothed),
+        sizes={
+            name: input_sizes(model, rows, largest[name].max(axis=1), config.input_bits)
+            for name, model in models.items()
+        },
     )
 
 

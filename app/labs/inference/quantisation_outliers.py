@@ -87,6 +87,12 @@ def show(page: LabPage, config: OutliersConfig, result: OutliersResult, source: 
         page.choice("norm", NORMS, "3.mlp", style="select", label=lambda n: norm_name(page, n))
     )
     page.figure(charts.channels(result, norm, "inputs", page.text), source, "inputs")
+    if config.kind == "inputs":
+        vanished = {
+            kind: f"{100 * sizes.vanished[norm]:.0f}" for kind, sizes in result.sizes.items()
+        }
+        st.markdown(page.text("sizes.outcome", bits=config.input_bits, **vanished))
+        page.figure(charts.sizes(result, norm, page.text), source, "input_sizes")
     page.figure(charts.channels(result, norm, "weights", page.text), source, "weights")
 
 

@@ -113,7 +113,7 @@ def test_the_best_choice_of_columns_is_the_one_with_the_lowest_loss():
         losses = np.full(4, 0.5)
         losses[1 + best] = 0.4
         result = outliers.OutliersResult(
-            [1], cases, losses, losses, 0.3, 0.3, 0.2, outliers_part.NORMS, *[nothing] * 5
+            [1], cases, losses, losses, 0.3, 0.3, 0.2, outliers_part.NORMS, *[nothing] * 5, {}
         )
         assert outliers_part.best_kept(result) == ranking
 
