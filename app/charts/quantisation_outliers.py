@@ -20,6 +20,7 @@ from labcore.compression.quantise_study import OutlierCase
 
 PLACE_ROLES = dict(zip(PLACES, ("query", "value", "key", "rejected"), strict=True))
 SMALLEST_RISE = 1e-4
+SMALLEST_SHARE = 0.01  # %; what is less, or nothing, is drawn there
 
 
 def cases(result: OutliersResult, text: Words) -> Figure:
@@ -59,13 +60,13 @@ def sizes(result: OutliersResult, norm: int, text: Words) -> Figure:
     shares = {}
     for kind in roles:
         counts = result.sizes[kind].counts[norm]
-        shares[kind] = 100 * counts / counts.sum()
-    seen = np.flatnonzero(sum(shares.values()))
+        shares[kind] = np.maximum(100 * counts / counts.sum(), SMALLEST_SHARE)
+    seen = np.flatnonzero(np.max(list(shares.values()), axis=0) > SMALLEST_SHARE)
     low, high = max(seen[0] - 1, 0), min(seen[-1] + 2, len(middles))
     return curve(
         [Series(text(f"series.inputs.{kind}"), middles[low:high], share[low:high], roles[kind])
          for kind, share in shares.items()],
-        x_title=text("axis.size"), y_title=text("axis.inputs_share"), log_x=True, height=280,
+        x_title=text("axis.size"), y_title=text("axis.inputs_share"), log_x=True, log_y=True, height=280,
         alt=text("alt.sizes_of_inputs",
                  **{kind: f"{result.sizes[kind].vanished[norm]:.0%}" for kind in roles}),
     )  # fmt: skip
