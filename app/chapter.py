@@ -12,10 +12,12 @@ import streamlit as st
 
 from app import catalog, controls, i18n, practice
 from app.catalog import ChapterSpec, LabSpec
+from app.course import progress, quiz
 from app.errors import guarded
 from app.i18n import Words
 from app.page import LabPage
 
+QUIZ = "quiz"  # stands among the labs in the picker and in ?lab=
 FACETS = ("principle", "derivation", "code", "practice")
 
 
@@ -29,6 +31,11 @@ def open_chapter(id: str) -> None:
         _announce(chapter, words)
         return
     lab = _pick(chapter, words)
+    if lab is None:
+        st.header(words("quiz.title"), anchor=False)
+        quiz.chapter_quiz(chapter.id, Words(words.language, "course"))
+        return
+    progress.note(f"{lab.id}/opened")
     st.header(words(f"lab.{lab.id}"), anchor=False)
     st.markdown(words(f"lab.{lab.id}.question"))
     _before(lab, words)
@@ -44,10 +51,11 @@ def _announce(chapter: ChapterSpec, words: Words) -> None:
     _ways(list(catalog.LABS.values()), words, ":material/arrow_forward:")
 
 
-def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
-    """The lab that the link or the learner chose; the link's word counts once."""
+def _pick(chapter: ChapterSpec, words: Words) -> LabSpec | None:
+    """The lab that the link or the learner chose, None for the quiz; the link's word counts once."""
     slot, widget = f"{chapter.id}.lab", f"{chapter.id}.lab@{words.language}"
-    ids = [lab.id for lab in chapter.labs]
+    labs = [lab.id for lab in chapter.labs]
+    ids = [*labs, QUIZ]
     asked = st.query_params.get("lab")
     if asked in ids and asked != st.session_state.get("url.lab"):
         st.session_state[slot] = st.session_state[widget] = asked
@@ -56,13 +64,14 @@ def _pick(chapter: ChapterSpec, words: Words) -> LabSpec:
         st.session_state[widget] = current
     picked = st.pills(
         words("lab.pick"), ids, key=widget, label_visibility="collapsed", required=True,
-        format_func=lambda id: f"{ids.index(id) + 1} · {words(f'lab.{id}')}",
+        format_func=lambda id: words("quiz.title") if id == QUIZ
+        else f"{labs.index(id) + 1} · {words(f'lab.{id}')}",
     )  # fmt: skip
     if asked is not None and picked != asked:
         controls.forget_knobs()
     st.session_state[slot] = picked
     st.session_state["url.lab"] = st.query_params["lab"] = picked
-    return catalog.LABS[picked]
+    return catalog.LABS.get(picked)
 
 
 def _before(lab: LabSpec, words: Words) -> None:
@@ -91,6 +100,7 @@ def _experiment(lab: LabSpec, words: Words) -> None:
     with guarded(page.text):
         lab.module().experiment(page)
     page.finish()
+    progress.keep(f"keeper.experiment.{lab.id}")
 
 
 @st.fragment
@@ -118,6 +128,7 @@ def _facets(lab: LabSpec, words: Words) -> None:
         if "questions" in sections:
             practice.questions(lab.id, sections["questions"], words)
         practice.exercises(sections["exercises"], words)
+        progress.keep(f"keeper.practice.{lab.id}")
 
 
 def _ways(labs: Sequence[LabSpec], words: Words, icon: str) -> None:

@@ -6,10 +6,14 @@ Both are prose (`assets/content`): a heading asks, and a comment marks the answe
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import streamlit as st
 
-from app.i18n import Words
+from app import i18n
+from app.catalog import LabSpec
+from app.course import progress
+from app.i18n import Language, Words
 
 _HEADING = re.compile(r"^### ", re.MULTILINE)
 _ANSWER = re.compile(r"^<!-- (true|false|answer) -->$", re.MULTILINE)
@@ -32,27 +36,47 @@ def asked_in(section: str) -> list[Asked]:
     return [Asked(text.strip(), kind, answer.strip()) for text, kind, answer in parts]
 
 
+@cache
+def statements(lab: LabSpec, language: Language) -> tuple[Asked, ...]:
+    """What a lab asks its learner to judge."""
+    sections = i18n.prose(language, f"{lab.chapter}/{lab.id}")
+    return tuple(asked_in(sections.get("questions", "")))
+
+
 def questions(lab: str, section: str, words: Words) -> None:
     """Statements to judge; the explanation follows the learner's verdict, right or wrong."""
     st.subheader(words("question.title"), anchor=False)
     for number, question in enumerate(asked_in(section), start=1):
-        slot = f"{lab}.question.{number}"  # holds the verdict, in whatever language it was given
         with st.container(border=True, key=f"{lab}-question-{number}"):
-            st.markdown(question.text)
-            verdict = st.session_state.get(slot)
-            if verdict is None:
-                _ask(slot, words)
-            else:
-                _explain(question, verdict, words)
+            judge(f"{lab}.question.{number}", question, words, f"{lab}/question/{number}")
 
 
-def _ask(slot: str, words: Words) -> None:
+def judge(slot: str, question: Asked, words: Words, mark: str) -> bool | None:
+    """One statement: whether the learner judged it rightly, or None before that.
+
+    `slot` holds the verdict, in whatever language it was given; `mark` is its name in the progress.
+    """
+    st.markdown(question.text)
+    verdict = st.session_state.get(slot)
+    if verdict is None:
+        _ask(slot, question, words, mark)
+        return None
+    _explain(question, verdict, words)
+    return verdict == question.kind
+
+
+def _ask(slot: str, question: Asked, words: Words, mark: str) -> None:
     with st.container(horizontal=True):
         for verdict in ("true", "false"):
             st.button(
-                words(f"question.{verdict}"), key=f"{slot}.{verdict}",
-                on_click=st.session_state.__setitem__, args=(slot, verdict),
+                words(f"question.{verdict}"), key=f"{slot}.{verdict}", on_click=_answer,
+                args=(slot, verdict, mark, verdict == question.kind),
             )  # fmt: skip
+
+
+def _answer(slot: str, verdict: str, mark: str, right: bool) -> None:
+    st.session_state[slot] = verdict
+    progress.note(mark, right)
 
 
 def _explain(question: Asked, verdict: str, words: Words) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.course import progress
 from app.i18n import Words
 
 
@@ -73,6 +74,7 @@ def score(words: Words, guess: Guess | None, truth: str | float, tolerance: floa
         right = guess.value == truth
     else:
         right = abs(guess.value - truth) <= tolerance * max(abs(truth), 1e-12)
+    progress.note(f"{words.lab}/prediction/{guess.id}", right)
     verdict = words(
         "predict.right" if right else "predict.wrong",
         guess=_shown(words, guess.id, guess),

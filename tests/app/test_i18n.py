@@ -112,7 +112,8 @@ def test_every_key_named_in_the_screens_code_exists():
         for key in re.findall(r"(?:text|words|caption)\(\s*\"([\w.-]+)\"", path.read_text("utf-8")):
             names = [lab] if lab else list(catalog.LABS)
             found = any(
-                Words("en", name).find(key) is not None for name in [*names, "figures", "diagnosis"]
+                Words("en", name).find(key) is not None
+                for name in [*names, "course", "figures", "diagnosis"]
             )
             assert found, f"{path.name}: {key}"
 
