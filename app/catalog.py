@@ -71,6 +71,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
     "production": ("kv_cache",),
+    "reasoning": ("training", "rlhf"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -114,6 +115,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         5, "frontier", "rocket_launch",
+        "reasoning",
     ),
 )  # fmt: skip
 

@@ -1,5 +1,18 @@
 """The recordings of chapter 5, applications and frontier."""
 
-from app.recorded.entry import Entry
+from functools import partial
 
-ENTRIES: tuple[Entry, ...] = ()
+from app.recorded.entry import Entry
+from labcore.events import drain
+from labcore.reasoning import cost_study, search24_study, think, think_study
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("reasoning", "think", lambda: drain(think.learn(think.ThinkConfig())), 0),
+    Entry("reasoning", "lengths", think_study.study, 0),
+    *(
+        Entry("reasoning", f"votes-{name}", partial(cost_study.curves, *case), 0)
+        for name, case in cost_study.CASES.items()
+    ),
+    Entry("reasoning", "steps", cost_study.steps, 0),
+    Entry("reasoning", "search24", search24_study.study, 0),
+)

@@ -287,6 +287,21 @@ def every_part_of_masked(app):
     return press(app, "masked.run")
 
 
+def every_part_of_reasoning(app):
+    app = press(app, "reasoning.run")
+    for more in (
+        {"part": "votes"},
+        {"part": "search", "method": "beam"},
+        {"method": "best"},
+        {"look": "path"},
+        {"part": "cost"},
+    ):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+    return app
+
+
 PREPARE = {
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
@@ -317,8 +332,10 @@ PREPARE = {
     "hf": every_part_of_hf,
     "safety": every_part_of_safety,
     "scaling": every_part_of_scaling,
+    "reasoning": every_part_of_reasoning,
 }
 QUICK = {
+    "reasoning": {"digits": "2", "updates": "20"},
     "quantisation": {"part": "model"},  # opens on a recording; its stories are told before the rest
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"steps": "40"},

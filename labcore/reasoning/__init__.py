@@ -1,0 +1,1 @@
+"""Reasoning: answers worked out in steps, chosen among many, or searched for."""
