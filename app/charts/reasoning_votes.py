@@ -195,7 +195,7 @@ def cost(
     series.append(_banded(text("way.steps"), steps.tokens, found, ROLES["steps"]))
     greedy = study.greedy[:, None]
     series.append(_banded(text("way.greedy"), np.array([CHAIN_TOKENS]), greedy, "baseline"))
-    series.append(Series(text("series.own"), [own[0]], [own[1]], "rank_0", points=True))
+    series.append(Series(text("series.own"), [own[0]], [own[1]], "uniform", points=True))
     return curve(
         series, x_title=text("axis.tokens"), y_title=text("axis.accuracy"), y_range=(0, 1),
         floor=(0.1, text("floor.guess")), log_x=True,

@@ -39,6 +39,8 @@ def pair_rows(states: Sequence[State]) -> Tensor:
     """Where in the table the pairs stand that each state of two or three numbers may come to.  -> (B, P)"""
     rows = torch.full((len(states), MOST_PAIRS), NOTHING)
     for row, state in zip(rows, states, strict=True):
+        if not 2 <= len(state) <= 3:
+            raise LabInputError("state", len(state), "between", low=2, high=3)
         pairs = [state] if len(state) == 2 else [move.after for move in moves(state)]
         for place, (low, high) in enumerate(pairs):
             named = all(

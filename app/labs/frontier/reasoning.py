@@ -1,6 +1,7 @@
 """Reasoning and planning: thinking in steps; the other parts stand in modules of their own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -68,11 +69,13 @@ def draw(page: LabPage, config: ThinkConfig, view: JobView | None, guess: Guess 
     if view is None and config == DEFAULT:
         recorded = page.recording("think", Thinking)
         page.caption("job.recorded")
+        page.reveal(guess, verdict(recorded.result))
         draw_result(page, recorded.result, recorded.provenance)
     elif view is None:
         page.caption("press_run")
     elif view.result is not None:
-        page.reveal(guess, verdict(view.result))
+        if replace(config, seed=DEFAULT.seed) == DEFAULT:  # the run that the guess is about
+            page.reveal(guess, verdict(view.result))
         draw_result(page, view.result, MEASURED)
     elif view.events:
         figure = charts.learning(view.events, 1 / chains.modulus_of(config.task), page.text)

@@ -34,7 +34,7 @@ def experiment(page: LabPage) -> None:
 
 
 def game(page: LabPage) -> None:
-    guess = page.predict("beam", options=("fewer", "same", "more"))
+    guess = page.predict("nodes", options=("fewer", "same", "more"))
     left, right = st.columns(2)
     with left:
         numbers = page.text_area("numbers", DEFAULT.numbers, NUMBERS_LIMIT, lines=1)
@@ -104,7 +104,7 @@ def path(page: LabPage) -> None:
     layout, own = map_knobs(page, drawn=False)
     if chosen := page.clicked("plan"):
         turned = with_wall(own if layout == "own" else MAPS[layout].strip(), chosen)
-        if turned and not page.controls.fixed("layout"):
+        if turned and not any(map(page.controls.fixed, ("layout", "map"))):
             page.controls.set("layout", "own")
             page.controls.set("map", turned)
     left, right = st.columns(2)

@@ -72,7 +72,7 @@ def draw_curves(
     if view is not None and view.result is not None:
         one = view.result
         draw_numbers(page, one.valid_steps, one.lucky)
-        page.figure(charts.curves_now(one, page.text), MEASURED, "curves")
+        page.figure(charts.curves_now(one, page.text), MEASURED, "curves_now")
         page.figure(
             charts.questions(one.right_share, one.wrong_share, page.text), MEASURED, "questions"
         )

@@ -115,6 +115,12 @@ def test_a_pair_beyond_the_table_is_nothing_known():
     assert (far == value24.NOTHING).all()
 
 
+def test_the_table_values_two_or_three_numbers_and_no_others():
+    for count in (1, 4):
+        with pytest.raises(LabInputError):
+            pair_rows([(Fraction(1),) * count])
+
+
 def test_values_where_they_are_certain():
     """One number is 24 or not, for every kind of value; 3 and 8 are at 24 at once; exact is the truth."""
     for value in VALUES:
