@@ -27,6 +27,7 @@ from labcore.serving import (
     constrained_study,
     exactness_study,
     forgetting,
+    load_test,
     machine_roof,
     page_study,
     queueing,
@@ -90,5 +91,6 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("decoding", "loads", _loads, 0),
     Entry("decoding", "constrained", constrained_study.study, 0),
     Entry("production", "machine", lambda: machine_roof.run(machine_roof.MachineConfig()), 0),
+    Entry("production", "load", lambda: load_test.run(load_test.LoadConfig()), 0),
     Entry("production", "check", lambda: capacity_check.run(capacity_check.CheckConfig()), 0),
 )  # fmt: skip

@@ -275,7 +275,9 @@ def every_part_of_production(app):
         app.query_params["part"] = part
         app = app.run()
         assert not app.exception
-    return press(app, "production.run")
+    app = press(app, "production.run")
+    app.query_params.update({"part": "served", "seconds": "1.0"})
+    return press(app.run(), "production.run")
 
 
 def every_part_of_masked(app):

@@ -1,21 +1,33 @@
-"""From roofline to production: a step, this machine, how many devices, which files."""
+"""From roofline to production: a step, this machine, how many devices, which files, a model served."""
 
 import streamlit as st
 
 from app.charts import production as charts
-from app.labs.inference import production_capacity, production_machine, production_plans
+from app.labs.inference import (
+    production_capacity,
+    production_machine,
+    production_plans,
+    production_served,
+)
 from app.page import LabPage
 from app.provenance import ANALYTIC
 from labcore.distributed.cluster import DEVICES
 from labcore.errors import LabInputError
 from labcore.model.presets import PRESETS
-from labcore.serving import capacity, deployment, machine_roof, roofline
+from labcore.serving import (
+    capacity,
+    deployment,
+    load_test,
+    machine_roof,
+    roofline,
+)
 from labcore.serving import step_roof as lab
 from labcore.serving.step_roof import RoofConfig, RoofResult
 
 SHOWN = (
     roofline.ridge, roofline.matrix, roofline.attention, lab.crossing, machine_roof.measure,
     capacity.run, capacity.at_load, deployment.vllm_arguments, deployment.form,
+    load_test.calibrate, load_test.simulate,
 )  # fmt: skip
 
 DEFAULT = RoofConfig()
@@ -110,4 +122,5 @@ PARTS = {
     "machine": production_machine.machine,
     "capacity": production_capacity.plan,
     "plans": production_plans.plans,
+    "served": production_served.served,
 }
