@@ -70,6 +70,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
+    "board": ("quantisation", "pruning", "distillation", "kv_cache"),
     "production": ("kv_cache",),
     "reasoning": ("training", "rlhf"),
 }
@@ -111,6 +112,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "kv_cache",
         "flash",
         "decoding",
+        "board",
         "production",
     ),
     _chapter(

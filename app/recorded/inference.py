@@ -5,6 +5,7 @@ from functools import partial
 from app import results
 from app.recorded.entry import Entry
 from labcore.compression import (
+    board,
     distil_run,
     distil_study,
     matrix_forms,
@@ -90,6 +91,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("decoding", "costs", step_costs.measure, 0),
     Entry("decoding", "loads", _loads, 0),
     Entry("decoding", "constrained", constrained_study.study, 0),
+    Entry("board", "field", lambda: board.run(board.BoardConfig(board.field(), rounds=7)), 0),
     Entry("production", "machine", lambda: machine_roof.run(machine_roof.MachineConfig()), 0),
     Entry("production", "load", lambda: load_test.run(load_test.LoadConfig()), 0),
     Entry("production", "check", lambda: capacity_check.run(capacity_check.CheckConfig()), 0),

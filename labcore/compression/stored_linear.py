@@ -20,10 +20,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labcore.compression.rounding import GridConfig, Quantised, round_to_nearest
+from labcore.errors import LabInputError
 
 GROUP = 32
 OURS_4 = GridConfig(4, symmetric=False, granularity="group", group_size=GROUP)
 OURS_8 = GridConfig(8, granularity="row")
+
+
+def check_multiples(weight: Tensor, outputs: int, inputs: int) -> None:
+    """What torch's kernels need and the one for int8 does not check: it computes nonsense, or crashes."""
+    if weight.shape[0] % outputs or weight.shape[1] % inputs:
+        shape = tuple(weight.shape)
+        raise LabInputError("form", shape, "kernel_multiples", outputs=outputs, inputs=inputs)
 
 
 class Ours4(nn.Module):
@@ -74,6 +82,7 @@ class Torch8(nn.Module):
 
     def __init__(self, weight: Tensor):
         super().__init__()
+        check_multiples(weight, outputs=1, inputs=16)
         stored = round_to_nearest(weight, OURS_8)
         self.register_buffer("codes", stored.codes)
         self.register_buffer("scale", stored.grid.scale[:, 0].bfloat16())
@@ -89,6 +98,7 @@ class Torch4(nn.Module):
 
     def __init__(self, weight: Tensor):
         super().__init__()
+        check_multiples(weight, outputs=16, inputs=GROUP)
         stored: Quantised = round_to_nearest(weight, OURS_4)
         scale, zero = (
             part.reshape(len(weight), -1) for part in (stored.grid.scale, stored.grid.zero)

@@ -305,6 +305,7 @@ def every_part_of_reasoning(app):
 
 
 PREPARE = {
+    "board": lambda app: press(app, "board.run"),
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
     "distillation": every_part_of_distillation,
@@ -337,6 +338,7 @@ PREPARE = {
     "reasoning": every_part_of_reasoning,
 }
 QUICK = {
+    "board": {"cache": "int8"},
     "reasoning": {"digits": "2", "updates": "20"},
     "quantisation": {"part": "model"},  # opens on a recording; its stories are told before the rest
     "budget": {"steps": "5", "experts": "4"},
