@@ -4,18 +4,20 @@ A point is a choice of model, form of its weights, form of its cache and number 
 is asked through a cache of that form, so what the cache rounds away counts. All points of a run are timed
 in turns, so that a busy moment of the machine hits all alike; the first round warms up.
 
-Times are of one thread's processor, as in the rest of the chapter. Axes: R rounds.
+Times are of one thread's processor, as in the rest of the chapter: what an idle core would take.
+Axes: R rounds, P points, Q quantities.
 """
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 
 from labcore.compression import judged
-from labcore.compression.board_models import CUTS, FORMS, REPAIRS, build
+from labcore.compression.board_models import CUTS, FORMS, REPAIRS, ZEROS, build
 from labcore.compression.stored_linear import bytes_of
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.events import drain
@@ -32,18 +34,22 @@ class PointConfig:
     student: bool = False
     cut: int = 0  # percent of the neurons
     repair: str = "none"
+    zeros: int = 0  # percent of the single weights
     form: str = "fp32"
     cache: str = "fp32"
     batch: int = 1
 
     def __post_init__(self):
-        check_choices(self, {"cut": CUTS, "repair": REPAIRS, "form": FORMS, "cache": CACHES})
+        check_choices(
+            self,
+            {"cut": CUTS, "repair": REPAIRS, "zeros": ZEROS, "form": FORMS, "cache": CACHES},
+        )
         check_limits(self, {"batch": (1, 16)})
 
     @property
-    def model(self) -> tuple[bool, int, str, str]:
+    def model(self) -> tuple[bool, int, str, int, str]:
         """What `build` takes: points that share it share a model."""
-        return self.student, self.cut, self.repair, self.form
+        return self.student, self.cut, self.repair, self.zeros, self.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +139,25 @@ def timed(model: Transformer, point: PointConfig) -> tuple[float, float, int]:
     """Seconds of reading the prompts and of each token written after them; bytes of the cache then."""
     prompts = torch.arange(point.batch * PROMPT).view(point.batch, PROMPT) % 1_000 + 300
     cache = cache_in(point.cache)
-    started = time.thread_time()
-    token = model(prompts, cache=cache).logits[:, -1].argmax(dim=1)
-    read = time.thread_time()
-    for _ in range(WRITTEN):
-        token = model(token[:, None], cache=cache).logits[:, -1].argmax(dim=1)
-    return read - started, (time.thread_time() - read) / WRITTEN, cache.bytes()
+    with one_thread():
+        started = time.thread_time()
+        token = model(prompts, cache=cache).logits[:, -1].argmax(dim=1)
+        read = time.thread_time()
+        for _ in range(WRITTEN):
+            token = model(token[:, None], cache=cache).logits[:, -1].argmax(dim=1)
+        written = time.thread_time()
+    return read - started, (written - read) / WRITTEN, cache.bytes()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A clock that counts one thread must not miss what others do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def spread(values: np.ndarray) -> tuple[float, float, float]:
@@ -149,6 +168,7 @@ def spread(values: np.ndarray) -> tuple[float, float, float]:
 
 BETTER_LOW = ("size_mb", "loss_nats", "first_ms", "token_ms", "memory_mb")
 QUANTITIES = (*BETTER_LOW[:4], "tokens_per_second", "memory_mb")
+TIMED = ("first_ms", "token_ms", "tokens_per_second")
 
 
 def value(point: Point, quantity: str) -> float:
@@ -157,15 +177,22 @@ def value(point: Point, quantity: str) -> float:
     return found[0] if isinstance(found, tuple) else found
 
 
+def span(point: Point, quantity: str) -> tuple[float, float]:
+    """The lowest and highest round; the number itself where nothing was timed."""
+    if quantity == "tokens_per_second":
+        return tuple(point.config.batch * MS / slow for slow in reversed(point.token_ms[1:]))
+    found = getattr(point, quantity)
+    return found[1:] if isinstance(found, tuple) else (found, found)
+
+
 def costs(points: Sequence[Point], quantities: Sequence[str]) -> np.ndarray:
     """A table in which less is always better.  -> (P, Q)"""
     signs = [1 if name in BETTER_LOW else -1 for name in quantities]
-    return np.array(
-        [
-            [sign * value(p, name) for sign, name in zip(signs, quantities, strict=True)]
-            for p in points
-        ]
-    )
+    table = [
+        [sign * value(point, name) for sign, name in zip(signs, quantities, strict=True)]
+        for point in points
+    ]
+    return np.array(table, dtype=float).reshape(len(points), len(quantities))
 
 
 def pareto(costs: np.ndarray) -> np.ndarray:
@@ -176,7 +203,9 @@ def pareto(costs: np.ndarray) -> np.ndarray:
     """
     costs = np.asarray(costs, dtype=float)
     if costs.ndim != 2 or np.isnan(costs).any():
-        raise LabInputError("costs", costs.shape, "finite")
+        raise LabInputError(
+            "costs", costs.shape, "finite"
+        )  # nothing compares with what is no number
     as_good = (costs[:, None, :] <= costs[None, :, :]).all(axis=2)  # (P, P): i nowhere worse than j
     better = (costs[:, None, :] < costs[None, :, :]).any(axis=2)
     return ~(as_good & better).any(axis=0)
@@ -186,32 +215,49 @@ def pareto(costs: np.ndarray) -> np.ndarray:
 
 
 def field() -> tuple[PointConfig, ...]:
-    """Every model that exists in every form, with fp32 and int8 caches, one text and sixteen at once."""
-    kinds = [(False, 0, "none"), (True, 0, "none")]
-    kinds += [(False, cut, repair) for cut in CUTS[1:] for repair in REPAIRS]
+    """Models in the forms worth comparing, with fp32 and int8 caches, one text and sixteen at once."""
+    kinds: list[tuple[dict, tuple[str, ...]]] = [
+        ({}, ("fp32", "bf16", "torch-8", "torch-4")),
+        (
+            {"student": True},
+            ("fp32", "bf16"),
+        ),  # its matrices are 40 wide: too narrow for the others
+        ({"zeros": 50}, ("fp32", "csr", "torch-8", "torch-4")),
+        ({"zeros": 70}, ("csr", "torch-4")),
+        ({"cut": 50, "repair": "merged", "zeros": 50}, ("csr", "torch-4")),
+    ]
+    kinds += [
+        ({"cut": cut, "repair": repair}, ("fp32", "torch-8", "torch-4"))
+        for cut in CUTS[1:]
+        for repair in REPAIRS
+    ]
     return tuple(
-        PointConfig(student, cut, repair, form, cache, batch)
-        for student, cut, repair in kinds
-        for form in FORMS
-        if not (student and form.startswith("torch"))  # its matrices are 40 wide
+        PointConfig(**kind, form=form, cache=cache, batch=batch)
+        for kind, forms in kinds
+        for form in forms
         for cache in ("fp32", "int8")
         for batch in (1, 16)
     )
 
 
+def measure_field(config: BoardConfig) -> Generator[Step, None, BoardResult]:
+    """The whole field on this machine: `measure` under a name of its own."""
+    return (yield from measure(config))
+
+
 def rows(points: Sequence[Point]) -> list[dict[str, object]]:
     """The board as a table: every choice and every number, for a file."""
-    everything = pareto(costs(points, QUANTITIES)) if points else []
+    everything = pareto(costs(points, QUANTITIES))
     found = []
     for point, stays in zip(points, everything, strict=True):
         row: dict[str, object] = {
             f.name: getattr(point.config, f.name) for f in fields(PointConfig)
         }
+        row |= {"prompt_tokens": PROMPT, "written_tokens": WRITTEN}
         for name in QUANTITIES:
             row[name] = round(value(point, name), 5)
-        for name in ("first_ms", "token_ms"):
-            row[f"{name}_low"], row[f"{name}_high"] = (
-                round(v, 5) for v in getattr(point, name)[1:]
-            )
+            if name in TIMED:
+                low, high = span(point, name)
+                row |= {f"{name}_low": round(low, 5), f"{name}_high": round(high, 5)}
         found.append(row | {"on_front_of_all": bool(stays)})
     return found

@@ -4,46 +4,36 @@ Each wish is a number with a unit and a direction; the quantity is named or foll
 and English may be mixed. What is not understood is given back, never guessed.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labcore.compression.board import BETTER_LOW, QUANTITIES, Point, value
+from labcore.compression.wish_words import (
+    AMOUNT,
+    DIRECTIONS,
+    NAMED_UNIT,
+    NAMES,
+    TURNED,
+    number_of,
+    unit_of,
+)
 from labcore.errors import LabInputError
 
 MOST_CHARACTERS, MOST_WISHES = 300, 8
-# Longer words first: "不超过" holds "超过". Each: the words, whether above or below, whether the end counts.
-DIRECTIONS: tuple[tuple[str, str, bool], ...] = (
-    (r"不超过|不大于|不高于|不多于|至多|最多|以内|以下|≤|<=|=<|"
-     r"at most|no more than|up to|within|max(?:imum)?", "below", True),
-    (r"不小于|不少于|不低于|至少|最少|以上|≥|>=|=>|at least|no less than|min(?:imum)?", "above", True),
-    (r"小于|低于|少于|<|under|below|less than|fewer than|smaller than|faster than", "below", False),
-    (r"大于|高于|多于|超过|>|over|above|more than|greater than", "above", False),
-)  # fmt: skip
-UNITS: dict[str, tuple[str, float]] = {  # unit -> the quantity it speaks of by itself, and its size
-    "gb": ("size_mb", 1e3), "mb": ("size_mb", 1.0), "kb": ("size_mb", 1e-3), "b": ("size_mb", 1e-6),
-    "gib": ("size_mb", 2**30 / 1e6), "mib": ("size_mb", 2**20 / 1e6), "kib": ("size_mb", 2**10 / 1e6),
-    "兆": ("size_mb", 1.0),
-    "s": ("token_ms", 1e3), "秒": ("token_ms", 1e3), "ms": ("token_ms", 1.0), "毫秒": ("token_ms", 1.0),
-    "us": ("token_ms", 1e-3), "µs": ("token_ms", 1e-3), "μs": ("token_ms", 1e-3), "微秒": ("token_ms", 1e-3),
-    "nats": ("loss_nats", 1.0), "nat": ("loss_nats", 1.0), "奈特": ("loss_nats", 1.0),
-    "tokens/s": ("tokens_per_second", 1.0), "token/s": ("tokens_per_second", 1.0),
-    "tok/s": ("tokens_per_second", 1.0), "tokens per second": ("tokens_per_second", 1.0),
-    "词元/秒": ("tokens_per_second", 1.0), "个词元每秒": ("tokens_per_second", 1.0),
-    "": ("", 1.0),
-}  # fmt: skip
-WORDS: tuple[tuple[str, str], ...] = (
-    (r"first token|first|ttft|首个词元|首词元|第一个词元|首个", "first_ms"),
-    (r"throughput|吞吐量?", "tokens_per_second"),
-    (r"memory|ram|内存|显存", "memory_mb"),
-    (r"size|disk|weights?|体积|大小|权重", "size_mb"),
-    (r"loss|损失", "loss_nats"),
-    (r"latency|per token|each token|token|延迟|每个词元|每词元", "token_ms"),
+FULL_WIDTH = {  # ＜２ＭＢ as <2MB; the comma ， stays, for it never stands inside a number
+    code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if code != ord("，")
+} | {0x3000: 0x20}
+# What parts wishes. "Between 1 and 2 MB" is two limits in one, and "weights and cache" one quantity.
+_PARTS = re.compile(
+    r"(?P<stays>\bbetween\b[^;,，。；]*?\band\b)|"
+    r"[;；、，。\n]|(?<!\d),|,(?!\d)|\.(?=\s|$)|\b(?:and|but)\b(?!\s+(?:the )?cache)|"
+    r"并且|而且|以及|且|(?<!权重)[和与]",
+    re.IGNORECASE,
 )
-_NUMBER = r"(?<![\w.])(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)"
-_UNITS = "|".join(re.escape(unit) for unit in sorted(filter(None, UNITS), key=len, reverse=True))
-_AMOUNT = re.compile(rf"{_NUMBER}\s*({_UNITS})?(?![a-z])", re.IGNORECASE)
-_BETWEEN = re.compile(r"[;；、，。\n]|,(?!\d)|\band\b|且|和|并且", re.IGNORECASE)
+_RANGE = re.compile(r"\bbetween\b|介于|之间|\bfrom\b", re.IGNORECASE)
+_KIN = ({"size_mb", "memory_mb"}, {"token_ms", "first_ms"}, {"loss_nats"}, {"tokens_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +58,16 @@ class Wish:
 def parse(text: str) -> tuple[list[Wish], list[str]]:
     """The wishes in a text, and the parts of it that say nothing that is understood.
 
-    >>> parse("under 4 MB, at least 2000 tokens/s, pretty")[0][0]
-    Wish(quantity='size_mb', direction='below', limit=4.0, inclusive=False)
-    >>> parse("小于 4 MB，首个词元不超过 30 毫秒")[0][1]
+    >>> parse("under 4 MB, at least 2,000 tokens/s, pretty")
+    ([Wish(quantity='size_mb', direction='below', limit=4.0, inclusive=False), \
+Wish(quantity='tokens_per_second', direction='above', limit=2000.0, inclusive=True)], ['pretty'])
+    >>> parse("小于4MB，首个词元不超过30毫秒")[0][1]
     Wish(quantity='first_ms', direction='below', limit=30.0, inclusive=True)
     """
     if len(text) > MOST_CHARACTERS:
         raise LabInputError("wishes", len(text), "at_most", limit=MOST_CHARACTERS)
     wishes, unread = [], []
-    for part in filter(None, (piece.strip() for piece in _BETWEEN.split(text))):
+    for part in parted(text.translate(FULL_WIDTH)):
         wish = read(part)
         if wish is None:
             unread.append(part)
@@ -87,32 +78,53 @@ def parse(text: str) -> tuple[list[Wish], list[str]]:
     return wishes, unread
 
 
+def parted(text: str) -> list[str]:
+    pieces, start = [], 0
+    for gap in _PARTS.finditer(text):
+        if not gap["stays"]:
+            pieces.append(text[start : gap.start()])
+            start = gap.end()
+    return [piece.strip() for piece in [*pieces, text[start:]] if piece.strip()]
+
+
 def read(part: str) -> Wish | None:
-    """One wish, or None."""
-    amounts = list(_AMOUNT.finditer(part))
-    if len(amounts) != 1:
+    """One wish, or None: exactly one number, a quantity that name and unit agree on, a direction."""
+    amounts = list(AMOUNT.finditer(part))
+    if len(amounts) != 1 or _RANGE.search(part):
         return None
     amount = amounts[0]
-    number = float(amount[1].replace(",", "."))
-    by_unit, size = UNITS[(amount[2] or "").lower()]
-    rest = part[: amount.start()] + " " + part[amount.end() :]
-    named = next((q for words, q in WORDS if re.search(words, rest, re.IGNORECASE)), "")
-    quantity = fitting(named, by_unit)
-    if not quantity:
+    before, after = part[: amount.start()], part[amount.end() :]
+    rest = f"{before} {after}".lower()
+    unit = NAMED_UNIT.search(rest) if amount[2] is None else None
+    by_unit, size = unit_of(unit[1] if unit else amount[2])
+    number = number_of(amount[1]) * size
+    quantity = fitting(named_in(rest), by_unit)
+    if not quantity or not math.isfinite(number):
         return None
+    good = "below" if quantity in BETTER_LOW else "above"
+    turned = TURNED.match(after)
     for words, direction, inclusive in DIRECTIONS:
-        if re.search(words, rest, re.IGNORECASE):
-            return Wish(quantity, direction, number * size, inclusive)
-    return Wish(quantity, "below" if quantity in BETTER_LOW else "above", number * size, True)
+        if re.search(words, turned[1] if turned else rest):
+            below = direction == "below" or direction == ("good" if good == "below" else "bad")
+            return Wish(quantity, "below" if below != bool(turned) else "above", number, inclusive)
+    return Wish(quantity, good, number, True)
 
 
-def fitting(named: str, by_unit: str) -> str:
-    """The quantity that the words and the unit agree on; "" if they do not."""
-    kin = ({"size_mb", "memory_mb"}, {"token_ms", "first_ms"}, {"loss_nats"}, {"tokens_per_second"})
-    if not named or not by_unit:
-        # a bare number speaks only of what has no unit that one would write
-        return by_unit or (named if named in ("loss_nats", "tokens_per_second") else "")
-    return named if any({named, by_unit} <= family for family in kin) else ""
+def named_in(words: str) -> str | None:
+    """The quantity that is named; None if none is, "" for one that is not measured."""
+    return next((quantity for name, quantity in NAMES if re.search(name, words)), None)
+
+
+def fitting(named: str | None, by_unit: str) -> str:
+    """The quantity that name and unit agree on; "" if they do not.
+
+    A bare number speaks only of what is often written without a unit: a loss, tokens per second.
+    """
+    if named is None:
+        return by_unit
+    if not by_unit:
+        return named if named in ("loss_nats", "tokens_per_second") else ""
+    return named if any({named, by_unit} <= family for family in _KIN) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +138,27 @@ class Found:
 
 
 def best(points: Sequence[Point], wishes: Sequence[Wish], goal: str) -> Found:
-    """Of the points that keep every wish the best by `goal`; without one, the least bad miss."""
+    """Of the points that keep every wish the best by `goal`; without one, the nearest miss.
+
+    Nearest is the point whose worst miss, as a share of its limit, is least. Equals are told apart by all
+    other quantities in their order, so that what is found is never beaten by a point that would do as well.
+    """
     if goal not in QUANTITIES:
         raise LabInputError("goal", goal, "known_choice", allowed=QUANTITIES)
     if not points:
         raise LabInputError("points", 0, "not_empty")
     keeps = [[wish.holds(value(point, wish.quantity)) for wish in wishes] for point in points]
     feasible = [at for at, row in enumerate(keeps) if all(row)]
-    sign = 1 if goal in BETTER_LOW else -1
-    if feasible:
-        at = min(feasible, key=lambda n: sign * value(points[n], goal))
-    else:
-        at = min(
-            range(len(points)),
-            key=lambda n: max(wish.excess(value(points[n], wish.quantity)) for wish in wishes),
-        )
+
+    def by_goal(at: int) -> tuple[float, ...]:
+        order = (goal, *(name for name in QUANTITIES if name != goal))
+        return tuple((1 if name in BETTER_LOW else -1) * value(points[at], name) for name in order)
+
+    def by_miss(at: int) -> tuple[float, ...]:
+        worst = max(wish.excess(value(points[at], wish.quantity)) for wish in wishes)
+        return (worst, *by_goal(at))
+
+    at = min(feasible or range(len(points)), key=by_goal if feasible else by_miss)
     alone = tuple(sum(row[n] for row in keeps) for n in range(len(wishes)))
     missed = tuple(n for n, kept in enumerate(keeps[at]) if not kept)
     return Found(at, len(feasible), alone, missed)

@@ -208,6 +208,10 @@ def bytes_of(module: nn.Module) -> int:
 
 
 def _bytes(tensor: Tensor) -> int:
+    if tensor.layout == torch.sparse_csr:
+        return sum(
+            _bytes(part) for part in (tensor.values(), tensor.col_indices(), tensor.crow_indices())
+        )
     parts = getattr(tensor, "__tensor_flatten__", None)
     if parts is None or type(tensor) is Tensor:
         return tensor.numel() * tensor.element_size()

@@ -6,10 +6,11 @@ from app.charts import board as charts
 from app.job import JobView
 from app.notebook import changed_fields
 from app.page import LabPage
-from app.provenance import MEASURED
+from app.provenance import MEASURED, Provenance
 from labcore.compression import board as lab
 from labcore.compression import board_models, constraints
 from labcore.compression.board import BoardConfig, BoardResult, Point, PointConfig
+from labcore.compression.constraints import Wish
 from labcore.errors import LabInputError
 from labcore.serving import narrow_cache
 
@@ -19,19 +20,31 @@ SHOWN = (
 
 BATCHES = ("1", "4", "16")
 SHOW = ("1", "16", "all")
-MINE = "board.mine"  # the points that this learner measured, in this session
+WHAT = ("own", "field")
+MINE, HERE = (
+    "board.mine",
+    "board.here",
+)  # what was measured in this session: points, the whole field
 CLOSE = 0.15  # times within this share of each other count as the same
+FIELD = BoardConfig(lab.field(), rounds=3)
 
 
 def experiment(page: LabPage) -> None:
     kept = page.recording("field", BoardResult)
     guess = page.predict("bits", options=("faster", "same", "slower"))
     wishes = ask_wishes(page)
-    show_board(page, kept.result, kept.provenance, wishes)
+    place = st.container()  # drawn last, so that what was measured just now is on it
     page.reveal(guess, verdict(kept.result))
     st.subheader(page.text("own.title"), anchor=False)
-    page.caption("own.about")
-    measure_own(page)
+    if page.choice("what", WHAT, WHAT[0]) == "own":
+        page.caption("own.about")
+        measure_own(page)
+    else:
+        page.caption("field.about")
+        measure_field(page)
+    here = st.session_state.get(HERE)
+    with place:
+        show_board(page, here or kept.result, MEASURED if here else kept.provenance, wishes)
 
 
 def verdict(result: BoardResult) -> str:
@@ -41,7 +54,7 @@ def verdict(result: BoardResult) -> str:
     return "same" if abs(ratio - 1) <= CLOSE else "faster" if ratio < 1 else "slower"
 
 
-def ask_wishes(page: LabPage) -> list[constraints.Wish]:
+def ask_wishes(page: LabPage) -> list[Wish]:
     """The limits, as typed; what was understood is said, and what was not."""
     text = page.text_area("wishes", page.text("wishes.default"), limit=constraints.MOST_CHARACTERS)
     try:
@@ -58,17 +71,13 @@ def ask_wishes(page: LabPage) -> list[constraints.Wish]:
     return wishes
 
 
-def spoken(page: LabPage, wish: constraints.Wish) -> str:
-    sign = {
-        ("below", True): "≤",
-        ("below", False): "<",
-        ("above", True): "≥",
-        ("above", False): ">",
-    }
-    return f"{page.text(f'quantity.{wish.quantity}')} {sign[wish.direction, wish.inclusive]} {wish.limit:g}"
+def spoken(page: LabPage, wish: Wish) -> str:
+    signs = {"below": "<≤", "above": ">≥"}
+    sign = signs[wish.direction][wish.inclusive]
+    return f"{page.text(f'quantity.{wish.quantity}')} {sign} {wish.limit:g}"
 
 
-def show_board(page: LabPage, result: BoardResult, source, wishes: list[constraints.Wish]) -> None:
+def show_board(page: LabPage, result: BoardResult, source: Provenance, wishes: list[Wish]) -> None:
     left, middle, right = st.columns(3)
     with left:
         x = quantity(page, "x", "size_mb")
@@ -76,12 +85,28 @@ def show_board(page: LabPage, result: BoardResult, source, wishes: list[constrai
         y = quantity(page, "y", "loss_nats")
     with right:
         goal = quantity(page, "goal", "loss_nats")
-    shown = page.choice("show", SHOW, SHOW[0])
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        shown = page.choice("show", SHOW, SHOW[0])
+    with right:
+        above = page.toggle("above", True) if "loss_nats" in (x, y) else True
     points = [p for p in result.points if shown == "all" or p.config.batch == int(shown)]
-    own = [p for p in mine() if shown == "all" or p.config.batch == int(shown)]
+    own = mine()  # always all of them: who measures a point wants to see it
     chosen = say_best(page, [*points, *own], wishes, goal) if wishes else None
-    figure = charts.scatter(points, own, x, y, wishes, chosen, page.text)
+    figure = charts.scatter(
+        points, own, x, y, wishes, chosen, result.floor_nats, above, source.kind, page.text
+    )
     page.figure(figure, source, "scatter")
+    st.download_button(
+        page.text("board.csv"),
+        lambda: (
+            charts.table(result.points, mine(), source.kind, page.text)
+            .to_csv(index=False)
+            .encode("utf-8-sig")
+        ),
+        file_name="board.csv", mime="text/csv", icon=":material/download:", type="tertiary",
+        on_click="ignore", key="board.csv",
+    )  # fmt: skip
 
 
 def quantity(page: LabPage, knob: str, default: str) -> str:
@@ -90,9 +115,7 @@ def quantity(page: LabPage, knob: str, default: str) -> str:
     )
 
 
-def say_best(
-    page: LabPage, points: list[Point], wishes: list[constraints.Wish], goal: str
-) -> Point:
+def say_best(page: LabPage, points: list[Point], wishes: list[Wish], goal: str) -> Point:
     """The best point that keeps every wish, or which wish stands in the way."""
     found = constraints.best(points, wishes, goal)
     point = points[found.at]
@@ -104,36 +127,59 @@ def say_best(
             icon=":material/check_circle:",
         )  # fmt: skip
     else:
-        missed = page.text("list.gap").join(spoken(page, wishes[n]) for n in found.missed)
+        gap = page.text("list.gap")
+        missed = gap.join(miss(page, point, wishes[n]) for n in found.missed)
         impossible = [spoken(page, w) for w, n in zip(wishes, found.alone, strict=True) if n == 0]
         key = "best.impossible" if impossible else "best.together"
         st.warning(
-            page.text(key, name=name, missed=missed,
-                      impossible=page.text("list.gap").join(impossible)),
+            page.text(key, name=name, missed=missed, impossible=gap.join(impossible)),
             icon=":material/info:",
-        )  # fmt: skip
+        )
     with st.expander(page.text("best.numbers"), key="board-best"):
         st.dataframe(charts.best_table(point, page.text), hide_index=True)
     return point
 
 
+def miss(page: LabPage, point: Point, wish: Wish) -> str:
+    number = lab.value(point, wish.quantity)
+    return page.text("best.miss", wish=spoken(page, wish), value=f"{number:.4g}",
+                     share=f"{wish.excess(number):.1%}")  # fmt: skip
+
+
 def measure_own(page: LabPage) -> None:
     try:
         point = knobs(page)
-        board_models.build(*point.model)  # light: a combination that does not exist is said at once
+        board_models.check_exists(point.student, point.cut, point.repair, point.form)
     except LabInputError as error:
         page.error(error)
         return
-    config = BoardConfig((point,))
+    # beside the plain model, in turns: times of another day or machine say nothing about these
+    plain = PointConfig(batch=point.batch)
+    config = BoardConfig((plain, point) if point != plain else (plain,))
     page.job(lab.measure, config, lambda view: draw(page, view))
     page.offer_notebook(
         "from labcore.compression import board as lab\n\n"
         f"point = lab.PointConfig({', '.join(changed_fields(point))})\n"
-        "result = lab.run(lab.BoardConfig((lab.PointConfig(), point)))",
+        f"result = lab.run(lab.BoardConfig((lab.PointConfig(batch={point.batch}), point)))",
         "for one in result.points:\n"
         "    print(one.config)\n"
         "    print('MB', round(one.size_mb, 3), 'nats', round(one.loss_nats, 4), 'ms', one.token_ms)",
     )
+
+
+def measure_field(page: LabPage) -> None:
+    page.job(lab.measure_field, FIELD, lambda view: keep_field(page, view))
+    page.offer_notebook(
+        "from labcore.compression import board as lab\n\n"
+        "result = lab.run(lab.BoardConfig(lab.field()[:8], rounds=3))  # all of it takes minutes",
+        "import pandas as pd\n\npd.DataFrame(lab.rows(result.points))",
+    )
+
+
+def keep_field(page: LabPage, view: JobView | None) -> None:
+    if view is not None and view.result is not None:
+        st.session_state[HERE] = view.result
+        page.caption("field.placed")
 
 
 def knobs(page: LabPage) -> PointConfig:
@@ -146,6 +192,8 @@ def knobs(page: LabPage) -> PointConfig:
                                   label=lambda n: f"{n} %"))  # fmt: skip
         if cut:
             repair = page.choice("repair", board_models.REPAIRS, "none")
+        zeros = int(page.choice("zeros", tuple(map(str, board_models.ZEROS)), "0",
+                                label=lambda n: f"{n} %"))  # fmt: skip
     with right:
         form = page.choice(
             "form", board_models.FORMS, "torch-8", label=lambda f: page.text(f"form.{f}")
@@ -154,21 +202,26 @@ def knobs(page: LabPage) -> PointConfig:
             "cache", narrow_cache.FORMS, "fp32", label=lambda f: page.text(f"form.{f}")
         )
         batch = int(page.choice("batch", BATCHES, "1", label=str))
-    return PointConfig(student, cut, repair, form, cache, batch)
+    return PointConfig(student, cut, repair, zeros, form, cache, batch)
 
 
 def draw(page: LabPage, view: JobView | None) -> None:
     if view is None or view.result is None:
         return
-    point = view.result.points[0]
-    if point not in mine():
-        st.session_state[MINE] = [*mine(), point]
-    st.markdown(page.text("own.outcome", name=charts.named(point.config, page.text),
-                          loss=f"{point.loss_nats:.4f}", ms=f"{point.token_ms[0]:.2f}"))  # fmt: skip
+    measured = view.result.points
+    new = {point.config for point in measured}
+    st.session_state[MINE] = [*(p for p in mine() if p.config not in new), *measured]
+    plain, point = measured[0], measured[-1]
+    key = "own.plain" if point is plain else "own.outcome"
+    st.markdown(
+        page.text(key, name=charts.named(point.config, page.text), loss=f"{point.loss_nats:.4f}",
+                  ms=f"{point.token_ms[0]:.2f}", plain=f"{plain.token_ms[0]:.2f}",
+                  ratio=f"{point.token_ms[0] / plain.token_ms[0]:.2f}")
+    )  # fmt: skip
     page.badge(MEASURED)
     st.dataframe(charts.best_table(point, page.text), hide_index=True)
-    page.caption("own.placed")
 
 
 def mine() -> list[Point]:
+    """What this learner measured, each combination as it was measured last."""
     return st.session_state.get(MINE, [])

@@ -4,6 +4,7 @@ import pytest
 
 from app.charts import board as charts
 from app.i18n import LANGUAGES, Words
+from app.labs.inference import board as lab
 from labcore.compression import board
 from tests.app.conftest import checked, press, said
 
@@ -19,7 +20,7 @@ def test_it_opens_with_the_field_and_the_best_point(open_lab, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("x", board.QUANTITIES)
 def test_every_axis_and_goal(open_lab, language, x):
-    app = checked(open_lab("board", language, x=x, y="memory_mb", goal=x, show="all"))
+    app = checked(open_lab("board", language, x=x, y="loss_nats", goal=x, show="all", above="0"))
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -54,14 +55,25 @@ def test_impossible_limits_say_which(open_lab):
     "knobs",
     [
         {"cut": "50", "repair": "apart", "form": "torch-4", "cache": "int8", "batch": "16"},
-        {"model": "student", "form": "bf16"},
+        {"model": "student", "form": "csr", "zeros": "70"},
     ],
 )
 def test_ones_own_point_is_measured_and_placed(open_lab, knobs):
     app = checked(press(open_lab("board", **knobs), "board.run"))
-    assert len(app.session_state["board.mine"]) == 1
+    plain, own = app.session_state["board.mine"]
+    assert plain.config == board.PointConfig(batch=own.config.batch)  # timed in turns with it
     app = checked(app.run())
-    assert len(app.session_state["board.mine"]) == 1  # looking again does not add it again
+    assert len(app.session_state["board.mine"]) == 2  # looking again does not add it again
+    assert "star" in app.get("plotly_chart")[0].proto.spec
+
+
+def test_the_field_measured_here_takes_the_recorded_ones_place(open_lab, monkeypatch):
+    short = board.BoardConfig((board.PointConfig(), board.PointConfig(form="torch-4")), rounds=3)
+    monkeypatch.setattr(lab, "FIELD", short)
+    app = checked(press(open_lab("board", what="field", goal="size_mb"), "board.run"))
+    app = checked(app.run())
+    assert len(app.session_state["board.here"].points) == 2
+    assert "2" in app.success[0].value
 
 
 def test_a_combination_that_does_not_exist_is_said(open_lab):
@@ -78,7 +90,16 @@ def test_a_guess_is_scored(open_lab):
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"x": "beauty"}, {"cut": "33"}, {"batch": "-1"}, {"wishes": "\x00"}]
+    "knobs",
+    [
+        {"x": "beauty"},
+        {"cut": "33"},
+        {"zeros": "51"},
+        {"what": "all"},
+        {"above": "x"},
+        {"batch": "-1"},
+        {"wishes": "\x00"},
+    ],
 )
 def test_a_link_with_nonsense_opens_on_the_default(open_lab, knobs):
     assert len(checked(open_lab("board", **knobs)).get("plotly_chart")) == 1

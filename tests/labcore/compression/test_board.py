@@ -1,4 +1,4 @@
-"""The board: bytes that are held, losses that are the judge's, a front found by brute force, wishes read."""
+"""The board: bytes that are held, losses that are the judge's, a front found by brute force."""
 
 import itertools
 
@@ -11,8 +11,15 @@ from hypothesis import strategies as some
 from app import results
 from labcore.compression import board, judged
 from labcore.compression.board import BoardConfig, BoardResult, Point, PointConfig
-from labcore.compression.board_models import Apart, adapter, build, cut_model, kept_neurons
-from labcore.compression.constraints import Wish, best, parse
+from labcore.compression.board_models import (
+    Apart,
+    adapter,
+    build,
+    check_exists,
+    cut_model,
+    kept_neurons,
+)
+from labcore.compression.sparse_linear import Csr
 from labcore.compression.stored_linear import Torch4, Torch8, bytes_of
 from labcore.errors import LabInputError
 from labcore.serving.narrow_cache import ByteCache, cache_in, encode
@@ -28,20 +35,43 @@ def recorded():
 def test_nothing_done_is_the_model_itself():
     tokens = torch.arange(300, 340)[None]
     assert torch.equal(
-        build(False, 0, "none", "fp32")(tokens).logits, judged.fresh_model()(tokens).logits
+        build(False, 0, "none", 0, "fp32")(tokens).logits, judged.fresh_model()(tokens).logits
     )
-    assert board.loss_through(build(False, 0, "none", "fp32"), "fp32") == pytest.approx(
+    assert board.loss_through(build(False, 0, "none", 0, "fp32"), "fp32") == pytest.approx(
         judged.loss_nats(judged.fresh_model()), abs=1e-5
     )
 
 
 def test_a_repair_apart_and_merged_say_the_same():
     tokens = torch.arange(300, 340)[None]
-    apart, merged = (build(False, 50, way, "fp32") for way in ("apart", "merged"))
+    apart, merged = (build(False, 50, way, 0, "fp32") for way in ("apart", "merged"))
     torch.testing.assert_close(apart(tokens).logits, merged(tokens).logits, atol=2e-4, rtol=1e-4)
     assert isinstance(apart.stack.layers[0].mlp.up, Apart)
     companions = sum(part.numel() for part in adapter(50).values())
     assert bytes_of(apart) - bytes_of(merged) == 4 * companions
+
+
+def test_a_sparse_map_holds_what_is_not_zero_and_says_the_same():
+    """[[0, 5, 0], [0, 0, 0], [7, 0, −1]]: 3 values and 3 columns of 4 bytes, 3 + 1 beginnings: 40 bytes."""
+    weight = torch.tensor([[0.0, 5, 0], [0, 0, 0], [7, 0, -1]])
+    sparse = Csr(weight)
+    assert bytes_of(sparse) == 4 * (3 + 3 + 4)
+    x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(sparse(x), x @ weight.T)
+    assert torch.equal(Csr(torch.zeros(4, 3))(x), torch.zeros(2, 5, 4))
+
+
+def test_zeros_are_really_there_and_only_csr_holds_fewer_bytes():
+    """Of 786,432 weights half go: dense forms hold as much as before, CSR 8 bytes for each one left."""
+    dense, sparse = (build(False, 0, "none", 50, form) for form in ("fp32", "csr"))
+    counts = [int((m.weight == 0).sum()) for m in judged.matrices(dense).values()]
+    assert sum(counts) == 786_432 // 2
+    assert bytes_of(dense) == bytes_of(judged.fresh_model())
+    maps = [m for m in sparse.modules() if isinstance(m, Csr)]
+    rows = sum(m.matrix.shape[0] + 1 for m in maps)
+    assert sum(bytes_of(m) for m in maps) == 8 * 786_432 // 2 + 4 * rows
+    tokens = torch.arange(300, 340)[None]
+    torch.testing.assert_close(sparse(tokens).logits, dense(tokens).logits, atol=2e-4, rtol=1e-4)
 
 
 def test_the_repairs_that_are_kept_repair():
@@ -49,7 +79,7 @@ def test_the_repairs_that_are_kept_repair():
     for cut, gain in ((25, 0.0005), (50, 0.03)):
         before, after = (
             judged.loss_nats(cut_model(cut)),
-            judged.loss_nats(build(False, cut, "merged", "fp32")),
+            judged.loss_nats(build(False, cut, "merged", 0, "fp32")),
         )
         assert after < before - gain
 
@@ -74,9 +104,10 @@ def test_neurons_go_in_groups_that_every_kernel_can_hold():
     ],
 )
 def test_what_does_not_exist_is_refused(choice, rule):
-    with pytest.raises(LabInputError) as error:
-        build(*choice)
-    assert error.value.rule == rule
+    for refusing in (check_exists, lambda *c: build(*c[:3], 0, c[3])):
+        with pytest.raises(LabInputError) as error:
+            refusing(*choice)
+        assert error.value.rule == rule
 
 
 def test_torchs_kernels_refuse_matrices_that_they_would_get_wrong():
@@ -154,8 +185,29 @@ def test_the_front_is_what_its_definition_says(costs):
 def test_the_front_by_hand_and_without_numbers():
     assert board.pareto(np.array([[1, 3], [2, 2], [2, 3]])).tolist() == [True, True, False]
     assert board.pareto(np.array([[1.0, 1.0], [1.0, 1.0]])).all()
-    with pytest.raises(LabInputError):
-        board.pareto(np.array([[1.0, np.nan]]))
+    assert board.pareto(board.costs([], ("size_mb", "loss_nats"))).tolist() == []
+    assert board.pareto(np.array([[1.0, np.inf], [2.0, np.inf]])).tolist() == [True, False]
+    for wrong in ([[1.0, np.nan]], [1.0, 2.0]):
+        with pytest.raises(LabInputError):
+            board.pareto(np.array(wrong))
+
+
+def test_a_span_by_hand():
+    """4 texts, 2 ms a token (1 to 8): 2,000 tokens a second, 500 to 4,000."""
+    point = Point(PointConfig(batch=4), 1.0, 0.5, (3.0, 2.0, 5.0), (2.0, 1.0, 8.0), 2000.0, 2.0)
+    assert board.span(point, "tokens_per_second") == (500.0, 4000.0)
+    assert board.span(point, "first_ms") == (2.0, 5.0)
+    assert board.span(point, "size_mb") == (1.0, 1.0)
+    row = board.rows([point])[0]
+    assert (row["token_ms"], row["token_ms_low"], row["token_ms_high"]) == (2.0, 1.0, 8.0)
+    assert board.rows([]) == []
+
+
+def test_a_clock_of_one_thread_counts_one_thread():
+    before = torch.get_num_threads()
+    with board.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
 
 
 def test_every_point_of_a_smaller_front_is_on_the_larger(recorded):
@@ -165,68 +217,6 @@ def test_every_point_of_a_smaller_front_is_on_the_larger(recorded):
         small, large = (board.pareto(board.costs(recorded, names)) for names in (few, more))
         unique = len({tuple(row) for row in board.costs(recorded, few)}) == len(recorded)
         assert not unique or (large | ~small).all()
-
-
-@pytest.mark.parametrize(
-    ("text", "wishes"),
-    [
-        ("under 40 MB, under 20 ms", [("size_mb", "below", 40, False), ("token_ms", "below", 20, False)]),
-        ("小于 40 MB，延迟 20 毫秒以内", [("size_mb", "below", 40, False), ("token_ms", "below", 20, True)]),
-        ("首个词元不超过 0.5 秒；吞吐量至少 900 词元/秒",
-         [("first_ms", "below", 500, True), ("tokens_per_second", "above", 900, True)]),
-        ("first token < 30ms and memory <= 2 MiB",
-         [("first_ms", "below", 30, False), ("memory_mb", "below", 2 * 2**20 / 1e6, True)]),
-        ("loss below 0,46", [("loss_nats", "below", 0.46, False)]),
-        ("0.5 nats", [("loss_nats", "below", 0.5, True)]),
-        ("more than 2e3 tokens/s", [("tokens_per_second", "above", 2000, False)]),
-        ("≥ 1500 tokens per second", [("tokens_per_second", "above", 1500, True)]),
-        ("size 800 KB", [("size_mb", "below", 0.8, True)]),
-    ],
-)  # fmt: skip
-def test_wishes_in_two_languages(text, wishes):
-    assert parse(text) == ([Wish(*wish) for wish in wishes], [])
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["fast", "5 apples", "40", "loss under 4 MB", "under MB", "1 MB 2 MB", "<script>", "-5 ms"],
-)
-def test_what_is_not_understood_comes_back(text):
-    wishes, unread = parse(text)
-    assert not wishes or text == "-5 ms"
-    assert unread or text == "-5 ms"
-
-
-@settings(max_examples=80, deadline=None)
-@given(some.text(max_size=120))
-def test_no_text_breaks_the_reader(text):
-    wishes, unread = parse(text)
-    assert all(wish.quantity in board.QUANTITIES for wish in wishes)
-    assert all(isinstance(part, str) for part in unread)
-
-
-def test_too_much_text_is_refused():
-    for text in ("x" * 400, "1 MB;" * 20):
-        with pytest.raises(LabInputError):
-            parse(text)
-
-
-def point(mb, nats):
-    return Point(PointConfig(), mb, nats, (1.0, 1.0, 1.0), (2.0, 1.0, 3.0), 500.0, mb + 1)
-
-
-def test_the_best_under_limits_by_hand():
-    """A (4, 0.44), B (2, 0.45), C (1, 0.60). Under 3 MB: B by loss, C by size; under 3 MB and 0.44: none."""
-    points = [point(4, 0.44), point(2, 0.45), point(1, 0.60)]
-    small = parse("under 3 MB")[0]
-    assert (best(points, small, "loss_nats").at, best(points, small, "size_mb").at) == (1, 2)
-    found = best(points, parse("under 3 MB, loss at most 0.44")[0], "loss_nats")
-    assert (found.feasible, found.at, found.alone, found.missed) == (0, 1, (2, 1), (1,))
-    assert best(points, [], "loss_nats").at == 0
-    with pytest.raises(LabInputError):
-        best([], small, "loss_nats")
-    with pytest.raises(LabInputError):
-        best(points, small, "beauty")
 
 
 def test_what_was_recorded(recorded):
@@ -242,19 +232,31 @@ def test_what_was_recorded(recorded):
     assert at[merged].loss_nats < at[half].loss_nats - 0.03
     assert at[apart].token_ms[0] > 1.1 * at[merged].token_ms[0]
     assert at[PointConfig(student=True)].token_ms[0] < 0.5 * whole.token_ms[0]
+    zeros, csr = PointConfig(zeros=50), PointConfig(zeros=50, form="csr")
+    assert at[zeros].size_mb == whole.size_mb < at[csr].size_mb
+    assert at[csr].token_ms[0] > 1.2 * at[zeros].token_ms[0]
     many, narrow = PointConfig(batch=16), PointConfig(batch=16, cache="int8")
     assert at[many].tokens_per_second > 4 * whole.tokens_per_second
     assert at[narrow].memory_mb < 0.65 * at[many].memory_mb
     assert at[narrow].token_ms[0] > at[many].token_ms[0]
     on_all = board.pareto(board.costs(recorded, board.QUANTITIES)).mean()
-    assert on_all > 0.5
+    assert on_all > 0.4  # 64 of 128; times differ a little at every recording
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cut": 30}, {"repair": "glue"}, {"form": "fp1"}, {"cache": "fp1"}, {"batch": 0}]
+    "wrong",
+    [
+        {"cut": 30},
+        {"zeros": 33},
+        {"repair": "glue"},
+        {"form": "fp1"},
+        {"cache": "fp1"},
+        {"batch": 0},
+    ],
 )
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(LabInputError):
         PointConfig(**wrong)
-    with pytest.raises(LabInputError):
-        BoardConfig(())
+    for board_wrong in ({"points": ()}, {"rounds": 2}):
+        with pytest.raises(LabInputError):
+            BoardConfig(**board_wrong)
