@@ -70,6 +70,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
+    "tools": ("sft", "decoding"),
     "board": ("quantisation", "pruning", "distillation", "kv_cache"),
     "production": ("kv_cache",),
     "reasoning": ("training", "rlhf"),
@@ -117,6 +118,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         5, "frontier", "rocket_launch",
+        "tools",
         "reasoning",
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from functools import partial
 
 from app.recorded.entry import Entry
 from labcore.events import drain
+from labcore.frontier import calling, calling_study, learn_to_call, tool_loop
 from labcore.reasoning import cost_study, search24_study, think, think_study
 
 ENTRIES: tuple[Entry, ...] = (
@@ -15,4 +16,9 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("reasoning", "steps", cost_study.steps, 0),
     Entry("reasoning", "search24", search24_study.study, 0),
+    Entry("tools", "call", lambda: calling.run(calling.CallingConfig()), 0),
+    Entry("tools", "count", calling_study.study, 0),
+    Entry("tools", "learnt", lambda: drain(learn_to_call.learn(learn_to_call.LearnConfig())), 0),
+    Entry("tools", "learn", learn_to_call.study, 0),
+    Entry("tools", "loop", tool_loop.study, 5),
 )

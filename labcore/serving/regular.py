@@ -83,12 +83,14 @@ def derivative(pattern: Pattern, character: str) -> Pattern:
 class Automaton:
     """States are numbers, made when they are first reached; state 0 is the beginning."""
 
-    def __init__(self, text: str):
+    def __init__(self, pattern: str | Pattern, most_states: int = MOST_STATES):
+        """From a regular expression, or from a pattern put together by `then`, `either` and `star`."""
+        self.most_states = most_states
         self.patterns: list[Pattern] = []
         self.ends: list[bool] = []  # whether the text may stop here
         self._numbers: dict[Pattern, int] = {}
         self._steps: dict[tuple[int, str], int | None] = {}
-        self._number(Parser(text).pattern)
+        self._number(Parser(pattern).pattern if isinstance(pattern, str) else pattern)
 
     def step(self, state: int, character: str) -> int | None:
         """The next state; None is the dead one."""
@@ -112,7 +114,7 @@ class Automaton:
 
     def _number(self, pattern: Pattern) -> int:
         if pattern not in self._numbers:
-            if len(self.patterns) == MOST_STATES:
+            if len(self.patterns) == self.most_states:
                 raise LabInputError("pattern", len(self.patterns), "pattern_size")
             of_modest_size(pattern)
             self._numbers[pattern] = len(self.patterns)

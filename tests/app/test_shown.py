@@ -280,6 +280,21 @@ def every_part_of_production(app):
     return press(app.run(), "production.run")
 
 
+def every_part_of_tools(app):
+    for more in ({"part": "count"}, {"part": "learn", "updates": "25"}, {"part": "loop"}):
+        app.query_params.update(more)
+        app = app.run()
+        assert not app.exception
+        if more["part"] == "learn":
+            app = press(app, "tools.run")
+    short = {
+        "part": "schema",
+        "schema": '{"type": "object", "properties": {"a": {"enum": [1, 2]}}}',
+    }
+    app.query_params.update(short)
+    return press(app.run(), "tools.run")
+
+
 def every_part_of_masked(app):
     train = {"part": "train", "steps": "50"}
     for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, train):
@@ -305,6 +320,7 @@ def every_part_of_reasoning(app):
 
 
 PREPARE = {
+    "tools": every_part_of_tools,
     "board": lambda app: press(app, "board.run"),
     "budget": every_part_of_budget,
     "clinic": every_part_of_clinic,
