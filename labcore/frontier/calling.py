@@ -117,18 +117,17 @@ def written(
     tokenizer, cache = loaded.tokenizer, KVCache()
     unread, text, state, places = torch.tensor([list(prompt)]), "", 0, []
     for _ in range(most_tokens):
-        probs = softened(loaded.model(unread, cache=cache).logits[0, -1], temperature)
+        logits = loaded.model(unread, cache=cache).logits[0, -1].double()
+        probs = logits.softmax(dim=0)  # the model's own, whatever the temperature
         if automaton is None:
-            token = int(torch.multinomial(probs, 1, generator=rng))
+            token = draw(logits, temperature, rng)
             if token == tokenizer.eos_id:
                 return
         else:
             ways, likeliest = may_come(probs, automaton, state, tokenizer)
             if not ways:
                 return  # the text is complete, and nothing but its end may come
-            kept = probs[list(ways)] + 1e-30
-            at = int(torch.multinomial(kept, 1, generator=rng))
-            token, state = list(ways.items())[at]
+            token, state = list(ways.items())[draw(logits[list(ways)], temperature, rng)]
             places = [
                 *places,
                 Place(tokenizer.label(token), likeliest, float(probs[list(ways)].sum())),
@@ -140,9 +139,14 @@ def written(
         unread = torch.tensor([[token]])
 
 
-def softened(logits: Tensor, temperature: float) -> Tensor:
-    """Probabilities; at temperature 0 sharpened so far that the likeliest token always wins.  (V,) -> (V,)"""
-    return (logits.double() / max(temperature, 1e-3)).softmax(dim=0)
+def draw(logits: Tensor, temperature: float, rng: torch.Generator) -> int:
+    """Which of these tokens; at temperature 0 the likeliest.  (V,)
+
+    Among tokens that may come this is the same as giving the others probability 0.
+    """
+    if temperature == 0:
+        return int(logits.argmax())
+    return int(torch.multinomial((logits / temperature).softmax(dim=0), 1, generator=rng))
 
 
 def may_come(
