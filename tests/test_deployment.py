@@ -1,0 +1,51 @@
+"""What can be checked of the ways to deploy without doing it: files that are named exist, nothing runs as root."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Of the Dockerfile, continued lines joined."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [tuple(line.strip().split(" ", 1)) for line in lines]
+
+
+def test_the_container_serves_the_entry_as_a_normal_user_and_is_asked_for_its_health():
+    found = dict(instructions())
+    assert found["USER"] == "learner"
+    assert "app/main.py" in found["CMD"]
+    assert (ROOT / "app" / "main.py").is_file()
+    assert "/_stcore/health" in found["HEALTHCHECK"]
+    order = [name for name, _ in instructions()]
+    assert order.index("USER") < order.index("CMD")
+
+
+def test_the_container_installs_the_torch_that_is_pinned():
+    run = next(rest for name, rest in instructions() if name == "RUN")
+    pattern = re.search(r"grep -o '([^']+)'", run)[1]
+    pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert re.search(pattern, pinned, re.MULTILINE)
+
+
+def test_what_the_cloud_reads_leads_to_the_requirements():
+    lines = (ROOT / "app" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    included = next(line.removeprefix("-r ") for line in lines if line.startswith("-r "))
+    assert (ROOT / "app" / included).resolve() == ROOT / "requirements.txt"
+    assert any(line.startswith("--extra-index-url") for line in lines)
+
+
+def test_every_setting_of_the_environment_is_in_both_readmes():
+    """`LLM_LAB_…`, wherever the code reads one."""
+    sources = [*(ROOT / "app").rglob("*.py"), *(ROOT / "labcore").rglob("*.py")]
+    names = {
+        name
+        for path in sources
+        for name in re.findall(r"[\"'](LLM_LAB_[A-Z]+)[\"']", path.read_text(encoding="utf-8"))
+    }
+    assert names
+    for readme in ("README.md", "README.zh.md"):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        assert all(f"`{name}`" in text for name in names), names
