@@ -19,11 +19,11 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "engineering": (
         "dataflow", "by_hand", "attention", "positions", "heads", "families", "depth", "training",
         "monitor", "clinic", "data", "planner", "distributed", "quantisation", "pruning",
-        "distillation", "kv_cache", "flash", "decoding", "production",
+        "distillation", "kv_cache", "flash", "decoding", "board", "production",
     ),
     "applications": (
         "dataflow", "by_hand", "attention", "positions", "heads", "families", "depth", "training",
-        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding",
+        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding", "tools",
     ),
 }  # fmt: skip
 
