@@ -74,6 +74,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "board": ("quantisation", "pruning", "distillation", "kv_cache"),
     "production": ("kv_cache",),
     "reasoning": ("training", "rlhf"),
+    "retrieval": ("attention", "tools"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -120,6 +121,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         5, "frontier", "rocket_launch",
         "tools",
         "reasoning",
+        "retrieval",
     ),
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from app.recorded.entry import Entry
 from labcore.events import drain
 from labcore.frontier import calling, calling_study, learn_to_call, tool_loop
 from labcore.reasoning import cost_study, search24_study, think, think_study
+from labcore.retrieval import agent_study, answering_study, finding_study, long_study
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("reasoning", "think", lambda: drain(think.learn(think.ThinkConfig())), 0),
@@ -21,4 +22,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("tools", "learnt", lambda: drain(learn_to_call.learn(learn_to_call.LearnConfig())), 0),
     Entry("tools", "learn", learn_to_call.study, 0),
     Entry("tools", "loop", tool_loop.study, 5),
+    Entry("retrieval", "finding", finding_study.study, 0),
+    Entry("retrieval", "answering", answering_study.study, 0),
+    Entry("retrieval", "long", long_study.study, 0),
+    Entry("retrieval", "agent", agent_study.study, 0),
 )

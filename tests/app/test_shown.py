@@ -319,6 +319,15 @@ def every_part_of_reasoning(app):
     return app
 
 
+def every_part_of_retrieval(app):
+    app.query_params["part"] = "answer"
+    app = press(app.run(), "retrieval.ask")
+    app.query_params["part"] = "long"
+    app = press(app.run(), "retrieval.long.ask")
+    app.query_params["part"] = "agent"
+    return app.run()
+
+
 PREPARE = {
     "tools": every_part_of_tools,
     "board": lambda app: press(app, "board.run"),
@@ -352,10 +361,12 @@ PREPARE = {
     "safety": every_part_of_safety,
     "scaling": every_part_of_scaling,
     "reasoning": every_part_of_reasoning,
+    "retrieval": every_part_of_retrieval,
 }
 QUICK = {
     "board": {"cache": "int8"},
     "reasoning": {"digits": "2", "updates": "20"},
+    "retrieval": {"chunk_words": "120", "passages": "1", "documents": "2"},
     "quantisation": {"part": "model"},  # opens on a recording; its stories are told before the rest
     "budget": {"steps": "5", "experts": "4"},
     "clinic": {"steps": "40"},
