@@ -71,6 +71,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
     "tools": ("sft", "decoding"),
+    "ecosystem": ("budget", "production"),
     "board": ("quantisation", "pruning", "distillation", "kv_cache"),
     "production": ("kv_cache",),
     "reasoning": ("training", "rlhf"),
@@ -122,6 +123,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "tools",
         "reasoning",
         "retrieval",
+        "ecosystem",
     ),
 )  # fmt: skip
 

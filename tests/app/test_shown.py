@@ -295,6 +295,11 @@ def every_part_of_tools(app):
     return press(app.run(), "tools.run")
 
 
+def every_part_of_ecosystem(app):
+    app.query_params["part"] = "fit"
+    return app.run()
+
+
 def every_part_of_masked(app):
     train = {"part": "train", "steps": "50"}
     for more in ({"unit": "word"}, {"unit": "span"}, {"part": "fill"}, train):
@@ -329,6 +334,7 @@ def every_part_of_retrieval(app):
 
 
 PREPARE = {
+    "ecosystem": every_part_of_ecosystem,
     "tools": every_part_of_tools,
     "board": lambda app: press(app, "board.run"),
     "budget": every_part_of_budget,

@@ -1,0 +1,1 @@
+"""Open models as data: what is published of them, under which licence, and where they fit."""
