@@ -18,6 +18,7 @@ from labcore.retrieval.prompting import Borne, borne_by, is_right, prompt_of, so
 
 MODEL = "smollm2-135m-instruct"
 MOST_NEW_TOKENS = 20
+MOST_PASSAGES = 5
 MOST_PASSAGE = 1200  # characters of one passage
 
 
@@ -30,7 +31,7 @@ class AnswerConfig:
 
     def __post_init__(self):
         check_choices(self, {"method": METHODS if self.find.meaning else METHODS[:1]})
-        check_limits(self, {"passages": (0, 5)})
+        check_limits(self, {"passages": (0, MOST_PASSAGES)})
 
 
 @dataclass(frozen=True, slots=True)

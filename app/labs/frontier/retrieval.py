@@ -84,9 +84,10 @@ def draw(page: LabPage, config: FindConfig, result: Finding) -> None:
                     st.text(f"{place}. {charts.name_of(result, one.chunk)}{mark}")
                     st.text(result.chunks[one.chunk].text)
                     score = f"{one.score:.4f}" if method == "fused" else f"{one.score:.2f}"
-                    st.text(page.text("found.score", score=score))
-                    if one.words:
-                        st.text(page.text("found.words", words=", ".join(one.words)))
+                    shared = (
+                        page.text("found.words", words=", ".join(one.words)) if one.words else ""
+                    )
+                    st.text(page.text("found.score", score=score) + shared)
     page.figure(charts.places(result, page.text), COMPUTED, "places")
 
 

@@ -9,7 +9,7 @@ from app.page import LabPage
 from app.provenance import COMPUTED
 from labcore.errors import LabInputError
 from labcore.retrieval import answering
-from labcore.retrieval.answering import MOST_PASSAGE, Answer, AnswerConfig
+from labcore.retrieval.answering import MOST_PASSAGE, MOST_PASSAGES, Answer, AnswerConfig
 from labcore.retrieval.answering_study import AnsweringStudy
 from labcore.retrieval.finding import METHODS
 
@@ -38,7 +38,7 @@ def experiment(page: LabPage) -> None:
 
 def own_question(page: LabPage) -> None:
     """Some seconds of a real model, so on request."""
-    find = find_config(page)
+    find = find_config(page, MOST_PASSAGES)
     left, right = st.columns(2)
     with left:
         methods = METHODS if find.meaning else METHODS[:1]
@@ -46,7 +46,7 @@ def own_question(page: LabPage) -> None:
             "method", methods, "minilm", label=lambda one: page.text(f"method.{one}")
         )
     with right:
-        passages = page.slider("passages", 0, 5, 2)
+        passages = page.slider("passages", 0, MOST_PASSAGES, 2)
     planted = page.text_area("planted", "", MOST_PASSAGE, lines=2)
     config = AnswerConfig(find, method, passages, planted)
     if not is_here(page, answering.MODEL, "writer"):

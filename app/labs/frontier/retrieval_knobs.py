@@ -17,18 +17,22 @@ DEFAULT = FindConfig()
 UPLOAD = "retrieval.upload"
 
 
-def find_config(page: LabPage) -> FindConfig:
-    """The search that the knobs ask for. Raises LabInputError for what cannot be used."""
+def find_config(page: LabPage, top: int | None = None) -> FindConfig:
+    """The search that the knobs ask for, for `top` pieces if that is settled already.
+
+    Raises LabInputError for what cannot be used.
+    """
     library = page.choice("library", (*LANGUAGES, OWN), LANGUAGES[0])
     own = own_documents(page) if library == OWN else ()
     question = question_knob(page, library)
-    left, middle, right = st.columns(3)
-    with left:
+    columns = st.columns(3 if top is None else 2)
+    with columns[0]:
         words = page.slider("chunk_words", *LIMITS["chunk_words"], DEFAULT.chunk_words, 5)
-    with middle:
+    with columns[1]:
         overlap = page.slider("overlap", *LIMITS["overlap"], DEFAULT.overlap, 5)
-    with right:
-        top = page.slider("top", *LIMITS["top"], DEFAULT.top)
+    if top is None:
+        with columns[2]:
+            top = page.slider("top", *LIMITS["top"], DEFAULT.top)
     meaning = is_here(page, embedding.MODEL, "model")
     return FindConfig(question, library, own, words, overlap, top, meaning)
 
