@@ -35,6 +35,11 @@ def checked(app: AppTest) -> AppTest:
     return app
 
 
+def elements(app: AppTest, kind: str) -> list:
+    """What the page draws of a kind, without the invisible keeper of the learner's progress."""
+    return [e for e in app.get(kind) if "keeper" not in getattr(e.proto, "component_name", "")]
+
+
 def said(app: AppTest) -> str:
     """All that the page says in words: markdown, captions, warnings, errors, code."""
     kinds = ("markdown", "caption", "warning", "error", "info", "success", "code", "text")

@@ -19,7 +19,7 @@ from labcore.architecture import attention_maps
 from labcore.architecture.attention_maps import AttentionConfig, Heads
 from labcore.architecture.head_patterns import HeadLabel
 from labcore.architecture.prompt import Prompt
-from tests.app.conftest import checked, open_page
+from tests.app.conftest import checked, elements, open_page
 
 EN = Words("en", "attention")
 
@@ -38,10 +38,9 @@ def turned(app: AppTest, knob: str, value: object) -> AppTest:
 
 def canvases(app: AppTest) -> dict[str, dict]:
     """{figure: header} of the canvases on the page."""
-    elements = app.get("bidi_component")
     return {
         element.proto.id.split(".figure.")[-1]: unpack(element.proto.bytes)[0]
-        for element in elements
+        for element in elements(app, "bidi_component")
     }
 
 
@@ -236,7 +235,7 @@ def test_a_layer_of_twelve_heads_over_64_tokens_fits_into_70_kilobytes():
 def test_turning_a_knob_sends_70_kilobytes_at_most_with_the_code_of_the_canvas():
     """Streamlit sends a component's JavaScript along with every new payload."""
     app = opened(text="Tom has a red kite. Anna has a blue ball and a cake. " * 6)
-    drawn = [*app.get("bidi_component"), *app.get("echarts_chart")]
+    drawn = [*elements(app, "bidi_component"), *app.get("echarts_chart")]
     assert any(len(header["rows"]) == 64 for header in canvases(app).values())
     assert sum(element.proto.ByteSize() for element in drawn) <= 70_000
 

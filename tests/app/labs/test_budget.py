@@ -9,7 +9,7 @@ from app.labs.pretraining import budget_evolution, budget_experts
 from labcore.events import drain
 from labcore.scaling import chinchilla, experts, overtrain
 from labcore.scaling.experts import ExpertsConfig
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "budget")
 
@@ -106,7 +106,7 @@ def test_the_mixture_takes_longer_than_its_twin():
 def test_the_experts_open_on_the_recording(open_lab, language):
     app = checked(open_lab("budget", language, part="experts"))
     assert plots(app) == (0, 3)
-    assert len(app.get("bidi_component")) == 2
+    assert len(elements(app, "bidi_component")) == 2
     assert {"en": "recorded", "zh": "实测录制"}[language] in said(app)
 
 

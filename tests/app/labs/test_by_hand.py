@@ -11,7 +11,7 @@ from app.charts import score_scale as scale_charts
 from app.i18n import LANGUAGES, Words
 from labcore.architecture import by_hand, causal_leak, score_scale
 from labcore.architecture.by_hand import ByHandConfig
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "by_hand")
 QUICK = {"part": "leak", "num_layers": "1", "length": "8", "steps": "50"}
@@ -20,7 +20,7 @@ TOKENS = ["a", "b", "c", "d"]
 
 def sheet(app) -> dict:
     """What the browser was given to draw."""
-    (element,) = app.get("bidi_component")
+    (element,) = elements(app, "bidi_component")
     return json.loads(element.proto.json)
 
 
@@ -44,7 +44,7 @@ def edited(app, matrix: str, values: list[list[float]]):
 def test_every_part_opens_in_both_languages(open_lab, language, part):
     app = checked(open_lab("by_hand", language, part=part))
     assert not app.warning
-    assert len(app.get("bidi_component")) == (part == "walk")
+    assert len(elements(app, "bidi_component")) == (part == "walk")
     assert len(app.get("echarts_chart")) == (0 if part == "walk" else 2)
 
 

@@ -11,7 +11,7 @@ from labcore.pretraining import pipeline
 from labcore.pretraining.pipeline import FilterConfig, NearConfig, PipelineConfig, SourceConfig
 from labcore.pretraining.training_text import TrainingTextConfig
 from labcore.text import evaluation_sets
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 STAGES = tuple(data.VIEWS)
 SMALL = {"kilobytes": "20"}
@@ -24,7 +24,7 @@ def test_every_stage_opens_in_both_languages(open_lab, language, stage):
     assert not app.warning
     pictures = {"source": 2, "exact": 0, "near": 2, "pack": 3}.get(stage, 1)
     drawn = ("echarts_chart", "plotly_chart", "bidi_component")
-    assert sum(len(app.get(kind)) for kind in drawn) == pictures + (stage == "tokenise")
+    assert sum(len(elements(app, kind)) for kind in drawn) == pictures + (stage == "tokenise")
 
 
 def test_a_knob_of_one_stage_counts_in_all_the_others(open_lab):

@@ -29,7 +29,7 @@ from labcore.model.counting import parameter_total
 from labcore.model.presets import PRESETS
 from labcore.model.transformer import Transformer
 from labcore.zoo import Card, LoadedModel
-from tests.app.conftest import checked, open_page
+from tests.app.conftest import checked, elements, open_page
 
 EN = Words("en", "dataflow")
 TEXT = EN("default.decoder")
@@ -45,7 +45,7 @@ def titles(app: AppTest) -> list[str]:
 
 def pictures(app: AppTest) -> list[str]:
     """The keys of the components drawn on the page."""
-    return [element.proto.id.split(".figure.")[-1] for element in app.get("bidi_component")]
+    return [element.proto.id.split(".figure.")[-1] for element in elements(app, "bidi_component")]
 
 
 def random_model(kind: str = "decoder", **changes: object) -> LoadedModel:

@@ -11,7 +11,7 @@ from labcore.architecture import depth_signal, depth_training
 from labcore.architecture.deep_stacks import Design
 from labcore.architecture.depth_signal import SignalConfig
 from labcore.architecture.depth_training import Grid, SweepConfig
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "depth")
 
@@ -41,13 +41,13 @@ def grid() -> Grid:
 def test_it_opens_on_the_standard_design_with_four_panels_and_one_map(open_lab, language):
     app = checked(open_lab("depth", language))
     assert charts_on(app) == 4
-    assert len(app.get("bidi_component")) == 1
+    assert len(elements(app, "bidi_component")) == 1
     assert {"en": "computed", "zh": "现场计算"}[language] in said(app)
 
 
 def test_another_design_stands_beside_the_standard_one(open_lab):
     app = checked(open_lab("depth", residual="0"))
-    assert len(app.get("bidi_component")) == 2
+    assert len(elements(app, "bidi_component")) == 2
     result = depth_signal.run(SignalConfig(Design(residual=False)))
     assert f"**{result.alike[:, -1].mean():.3f}**" in said(app)
 

@@ -5,7 +5,7 @@ import pytest
 from app.charts.payload import unpack
 from app.i18n import LANGUAGES
 from app.labs.transformer import families, families_tasks
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 PARTS = tuple(families.PARTS)
 QUICK = {"steps": "50", "hidden_size": "32", "num_heads": "2"}
@@ -15,7 +15,7 @@ def canvases(app) -> dict[str, dict]:
     """{figure: header} of the canvases on the page."""
     return {
         element.proto.id.split(".figure.")[-1]: unpack(element.proto.bytes)[0]
-        for element in app.get("bidi_component")
+        for element in elements(app, "bidi_component")
     }
 
 
@@ -23,7 +23,7 @@ def canvases(app) -> dict[str, dict]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_part_opens_with_a_picture(open_lab, part, language):
     app = checked(open_lab("families", language, part=part))
-    assert app.get("bidi_component") or app.get("echarts_chart")
+    assert elements(app, "bidi_component") or app.get("echarts_chart")
     assert not app.warning
 
 

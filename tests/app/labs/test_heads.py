@@ -16,7 +16,7 @@ from labcore.architecture import head_ablation
 from labcore.architecture.head_ablation import AblationConfig
 from labcore.architecture.head_ranking import RankingResult
 from labcore.architecture.head_variants import VariantsResult
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "heads")
 QUICK = {"samples": "2", "rows": "1", "steps": "20"}
@@ -25,7 +25,7 @@ QUICK = {"samples": "2", "rows": "1", "steps": "20"}
 def board(app: AppTest) -> tuple[dict, dict]:
     """Header and arrays of the board of switches."""
     element = next(
-        one for one in app.get("bidi_component") if one.proto.id.endswith("figure.board")
+        one for one in elements(app, "bidi_component") if one.proto.id.endswith("figure.board")
     )
     return unpack(element.proto.bytes)
 
@@ -54,7 +54,7 @@ def test_it_opens_with_one_head_of_the_copier_off_and_a_control(open_lab, langua
     before, after, control = [metric.value for metric in app.metric]
     assert (before, after) == (f"{result.before.loss_nats:.3f}", f"{result.after.loss_nats:.3f}")
     assert float(control) < float(after) - 1
-    assert len(app.get("bidi_component")) == 3  # board, tokens, maps
+    assert len(elements(app, "bidi_component")) == 3  # board, tokens, maps
 
 
 def test_the_heads_that_are_off_travel_in_the_link(open_lab):

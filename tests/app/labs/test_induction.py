@@ -11,7 +11,7 @@ from app.charts.payload import unpack
 from app.i18n import LANGUAGES, Words
 from labcore.architecture import induction
 from labcore.architecture.induction_cases import CASES, Comparison
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 QUICK = {"steps": "50", "num_heads": "1"}
 TEXT = Words("en", "induction")
@@ -19,7 +19,7 @@ TEXT = Words("en", "induction")
 
 def canvases(app) -> list[str]:
     """The names of the canvases on the page."""
-    return [element.proto.id.split(".figure.")[-1] for element in app.get("bidi_component")]
+    return [element.proto.id.split(".figure.")[-1] for element in elements(app, "bidi_component")]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_moment_chooses_the_maps(open_lab, default):
     """The map drawn is that of the step asked for: byte for byte the recorded one."""
     step = default.looks[17].step
     app = checked(open_lab("induction", moment=str(step)))
-    maps = next(e for e in app.get("bidi_component") if e.proto.id.endswith("figure.maps"))
+    maps = next(e for e in elements(app, "bidi_component") if e.proto.id.endswith("figure.maps"))
     header, _ = unpack(maps.proto.bytes)[:2]
     assert header["alt"] == TEXT("alt.maps", step=step)
     assert header["heads"][0] == "L0 H0"

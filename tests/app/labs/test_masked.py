@@ -13,7 +13,7 @@ from labcore.pretraining.masked_study import Study, gap_at
 from labcore.pretraining.masked_train import MaskedConfig, MaskedResult
 from labcore.pretraining.pipeline import PipelineConfig, SourceConfig
 from labcore.pretraining.training_text import TrainingTextConfig
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "masked")
 KEPT = TrainingTextConfig(PipelineConfig(SourceConfig(kilobytes=20)), vocab_size=400, row_tokens=64)
@@ -23,7 +23,7 @@ KEPT = TrainingTextConfig(PipelineConfig(SourceConfig(kilobytes=20)), vocab_size
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_part_opens_with_a_picture(open_lab, part, language):
     app = checked(open_lab("masked", language, part=part))
-    assert app.get("bidi_component") or app.get("echarts_chart")
+    assert elements(app, "bidi_component") or app.get("echarts_chart")
     assert not app.warning
 
 
@@ -54,7 +54,7 @@ def test_the_guess_about_the_rule_is_scored(open_lab):
 )
 def test_the_ends_of_the_knobs_and_broken_links_give_pictures(open_lab, knobs):
     app = checked(open_lab("masked", **knobs))
-    assert app.get("bidi_component") or app.get("echarts_chart")
+    assert elements(app, "bidi_component") or app.get("echarts_chart")
 
 
 def test_an_empty_sentence_is_told_in_a_sentence(open_lab):

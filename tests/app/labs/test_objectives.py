@@ -13,7 +13,7 @@ from labcore.pretraining.objective_kinds import Objective
 from labcore.pretraining.objective_natural import NaturalResult
 from labcore.pretraining.objective_units import BYTES, UnitsResult
 from labcore.pretraining.objective_world import CAUSAL, MASKED, PREFIX, SPAN, WorldResult
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 EN = Words("en", "objectives")
 PICTURES = {"measure": (3, 0), "views": (1, 1), "natural": (6, 2), "bytes": (3, 3)}
@@ -33,7 +33,7 @@ def world() -> WorldResult:
 def test_every_part_opens_in_both_languages(open_lab, language, part):
     app = checked(open_lab("objectives", language, part=part))
     assert not app.warning
-    drawn = tuple(len(app.get(kind)) for kind in ("echarts_chart", "bidi_component"))
+    drawn = tuple(len(elements(app, kind)) for kind in ("echarts_chart", "bidi_component"))
     assert drawn == PICTURES[part]
 
 

@@ -10,7 +10,7 @@ from app.i18n import LANGUAGES
 from labcore.architecture import positions_length, positions_rescue
 from labcore.architecture.positions_length import ENCODINGS, LengthResult
 from labcore.architecture.positions_rescue import CURES, RescueResult
-from tests.app.conftest import checked, press, said
+from tests.app.conftest import checked, elements, press, said
 
 PICTURES = {"shapes": (2, 1), "shift": (3, 1), "order": (1, 1), "length": (0, 2), "rescue": (0, 2)}
 QUICK = {"steps": "50", "use_rope": "0", "use_learned": "0"}
@@ -43,7 +43,7 @@ def short(monkeypatch):
 def test_every_part_draws_its_pictures(open_lab, language, part):
     app = checked(open_lab("positions", language, part=part))
     canvases, curves = PICTURES[part]
-    assert len(app.get("bidi_component")) == canvases
+    assert len(elements(app, "bidi_component")) == canvases
     assert len(app.get("echarts_chart")) == curves
     assert not app.warning
 
@@ -53,7 +53,7 @@ def test_every_encoding_has_its_shape(open_lab, encoding):
     knobs = {"width": "8", "heads": "8", "head": "7", "theta": "500000", "reach": "4096"}
     app = checked(open_lab("positions", part="shapes", encoding=encoding, **knobs))
     learned = encoding in ("learned", "t5")  # training made something of these: one picture more
-    assert len(app.get("bidi_component")) + len(app.get("echarts_chart")) == 3 + learned
+    assert len(elements(app, "bidi_component")) + len(app.get("echarts_chart")) == 3 + learned
     assert ("recorded" in said(app)) == learned
 
 
@@ -79,13 +79,13 @@ def test_reordering_is_told_reader_by_reader(open_lab):
 )
 def test_any_text_gets_a_picture_or_a_sentence(open_lab, part, text):
     app = checked(open_lab("positions", part=part, text=text))
-    assert app.get("bidi_component") or len(app.warning) == 1
+    assert elements(app, "bidi_component") or len(app.warning) == 1
 
 
 @pytest.mark.parametrize("knobs", [{"part": "x"}, {"encoding": "x", "offset": "3"}, {"theta": "0"}])
 def test_a_broken_link_still_opens(open_lab, knobs):
     app = checked(open_lab("positions", **knobs))
-    assert app.get("bidi_component")
+    assert elements(app, "bidi_component")
 
 
 def test_without_an_encoding_the_page_asks_for_one(open_lab):

@@ -3,7 +3,7 @@
 import pytest
 
 from app.i18n import LANGUAGES
-from tests.app.conftest import press, said
+from tests.app.conftest import elements, press, said
 
 QUICK = {"steps": "50", "hidden_size": "16", "num_layers": "1", "batch_size": "4"}
 
@@ -34,7 +34,7 @@ def test_a_run_draws_its_curve_its_sample_and_its_maps(open_lab, kind):
     assert "measured now" in text
     assert len(app.get("echarts_chart")) == 2
     maps = 2 if kind == "encoder_decoder" else 1
-    assert len(app.get("bidi_component")) == maps
+    assert len(elements(app, "bidi_component")) == maps
 
 
 def test_a_locked_prediction_is_scored_after_the_run(open_lab):
