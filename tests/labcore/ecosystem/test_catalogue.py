@@ -45,6 +45,13 @@ def test_the_map_and_the_scaling_lab_say_the_same(mark):
     assert int(one.year) == mark.year
 
 
+@pytest.mark.parametrize("one", [m for m in models() if m.maker == "Meta"], ids=lambda m: m.name)
+def test_each_llama_stands_under_the_licence_of_its_own_version(one):
+    """Meta wrote one for each: a name is "Llama 3.1 405B", its licence "Llama 3.1 community licence"."""
+    version = one.name.split()[1]
+    assert one.licence.id == f"llama-{version}"
+
+
 def test_filters_by_hand():
     small = chosen(models(), {"open"}, {"mha", "gqa"}, 2024, 2e9, False)
     assert [one.name for one in small] == ["Qwen2.5 0.5B", "SmolLM2 135M", "SmolLM2 1.7B"]
