@@ -5,6 +5,7 @@ from functools import partial
 from app.recorded.entry import Entry
 from labcore.events import drain
 from labcore.frontier import calling, calling_study, learn_to_call, tool_loop
+from labcore.guard import injection, marked_text, study
 from labcore.reasoning import cost_study, search24_study, think, think_study
 from labcore.retrieval import agent_study, answering_study, finding_study, long_study
 
@@ -26,4 +27,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("retrieval", "answering", answering_study.study, 0),
     Entry("retrieval", "long", long_study.study, 0),
     Entry("retrieval", "agent", agent_study.study, 0),
+    *(
+        Entry("guard", f"study-{language}", partial(study.several, study.StudyConfig(language)), 0)
+        for language in study.LANGUAGES
+    ),
+    Entry("guard", "injection", injection.study, 0),
+    Entry("guard", "marks", marked_text.study, 0),
+    Entry("guard", "marks-smollm2", lambda: drain(marked_text.run(marked_text.SMOLLM2)), 0),
 )

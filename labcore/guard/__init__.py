@@ -1,0 +1,1 @@
+"""Guards around a language model: what they see, what passes them, and what they cost."""
