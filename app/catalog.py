@@ -76,6 +76,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "production": ("kv_cache",),
     "reasoning": ("training", "rlhf"),
     "retrieval": ("attention", "tools"),
+    "guard": ("safety", "tools"),
 }
 
 CHAPTERS: tuple[ChapterSpec, ...] = (
@@ -124,6 +125,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "reasoning",
         "retrieval",
         "ecosystem",
+        "guard",
     ),
 )  # fmt: skip
 
