@@ -31,7 +31,7 @@ def bucket(levels: Sequence[tuple[float, float, bool]], text: Words) -> Figure:
             for role, name, chosen in kinds
             if chosen.any()
         ],
-        x_title=text("axis.seconds"), y_title=text("axis.tokens"), height=240,
+        x_title=text("axis.seconds"), y_title=text("axis.tokens"), y_range=(0, None), height=240,
         alt=text("alt.bucket", passed=int(passed.sum()), messages=len(passed)),
     )  # fmt: skip
 
@@ -57,19 +57,18 @@ def recall(as_is: Sequence[Judged], undone: Sequence[Judged], text: Words) -> Fi
     )  # fmt: skip
 
 
-def alarms(as_is: Sequence[Judged], undone: Sequence[Judged], text: Words) -> Figure:
-    """What share of harmless texts is stopped, by kind."""
-    kinds = list(as_is[0].alarms)
-    values = [
-        [np.mean([one.alarms[kind] for one in some]) for kind in kinds] for some in (as_is, undone)
-    ]
+def alarms(judged: Mapping[str, Sequence[Judged]], text: Words) -> Figure:
+    """What share of harmless texts is stopped, by kind; `judged` by "known", "new" and "new_undone"."""
+    kinds = list(judged["new"][0].alarms)
+    values = {
+        name: [np.mean([one.alarms[kind] for one in some]) for kind in kinds]
+        for name, some in judged.items()
+    }
+    roles = {"known": "baseline", "new": "dropped", "new_undone": "changed"}
     return bars.grouped(
-        [
-            (text("reading.as_is"), values[0], "baseline"),
-            (text("reading.undone"), values[1], "changed"),
-        ],
+        [(text(f"alarms.{name}"), some, roles[name]) for name, some in values.items()],
         [text(f"kind.{kind}") for kind in kinds], text, value_title=text("axis.stopped"),
-        alt=text("alt.alarms", look_alike=f"{values[0][kinds.index('look_alike')]:.0%}"),
+        alt=text("alt.alarms", look_alike=f"{values['new'][kinds.index('look_alike')]:.0%}"),
     )  # fmt: skip
 
 

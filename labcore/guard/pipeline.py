@@ -39,7 +39,7 @@ class WalkConfig:
     answer: str = ""  # what a model might say; typed, no model is asked here
     layers: tuple[str, ...] = LAYERS
     threshold: float = 0.5  # chance of harm from which the two classifiers stop
-    earlier: int = 0  # messages that the same person sent before
+    earlier: int = 2  # messages that the same person sent before
     seconds_apart: float = 1.0
     per_second: float = 0.5
     burst: int = 3

@@ -44,7 +44,8 @@ def decoded(text: str) -> list[str]:
             raw = base64.b64decode(run + "=" * (-len(run) % 4), validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError, ValueError):
             continue
-        if raw.isprintable() or "\n" in raw:
+        # Signs of no width and line breaks are not printable; a text may hold both.
+        if INVISIBLE.sub("", raw).replace("\n", "").isprintable():
             found.append(raw)
     return found
 

@@ -335,6 +335,17 @@ def every_part_of_retrieval(app):
 
 PREPARE = {
     "ecosystem": every_part_of_ecosystem,
+def every_part_of_guard(app):
+    for more in ({"part": "attacks", "steps": "50"}, {"part": "injection", "updates": "100"}):
+        app.query_params.update(more)
+        app = press(app.run(), "guard.run")
+        assert not app.exception
+    app.query_params.update({"part": "watermark", "texts": "10", "bias": "3.0"})
+    return press(app.run(), "guard.run")
+
+
+PREPARE = {
+    "guard": every_part_of_guard,
     "tools": every_part_of_tools,
     "board": lambda app: press(app, "board.run"),
     "budget": every_part_of_budget,
@@ -370,6 +381,7 @@ PREPARE = {
     "retrieval": every_part_of_retrieval,
 }
 QUICK = {
+    "guard": {"earlier": "5"},
     "board": {"cache": "int8"},
     "reasoning": {"digits": "2", "updates": "20"},
     "retrieval": {"chunk_words": "120", "passages": "1", "documents": "2"},

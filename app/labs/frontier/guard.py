@@ -58,6 +58,9 @@ def walk(page: LabPage) -> None:
         }
     else:
         texts = {name: page.text(f"example.{example}.{name}") for name in TEXTS}
+        for name in TEXTS:
+            page.caption(f"knob.{name}")
+            st.text(texts[name])
     page.caption("layers.about")
     columns = st.columns(4)
     on = []

@@ -95,7 +95,15 @@ def draw_study(
     )  # fmt: skip
     page.caption(f"guard.{guard}.about")
     page.figure(charts.recall(as_is, undone, page.text), source, "recall")
-    page.figure(charts.alarms(as_is, undone, page.text), source, "alarms")
+    judged = {
+        name: [lab.judge(one, guard, read, which, alarms) for one in studies]
+        for name, read, which in (
+            ("known", False, "known"),
+            ("new", False, "new"),
+            ("new_undone", True, "new"),
+        )
+    }
+    page.figure(charts.alarms(judged, page.text), source, "alarms")
     lines = {
         (name, which): rates.roc(*lab.plain_and_harmless(studies[0], name, False, which))[1:]
         for name in GUARDS
