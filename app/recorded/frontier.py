@@ -33,5 +33,5 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("guard", "injection", injection.study, 0),
     Entry("guard", "marks", marked_text.study, 0),
-    Entry("guard", "marks-smollm2", lambda: drain(marked_text.run(marked_text.SMOLLM2)), 0),
+    Entry("guard", "marks-smollm2", lambda: drain(marked_text.mark_texts(marked_text.SMOLLM2)), 0),
 )

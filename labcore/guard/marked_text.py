@@ -129,7 +129,7 @@ def write(
     return texts, costs
 
 
-def run(config: MarkedConfig) -> Generator[Written, None, Marked]:
+def mark_texts(config: MarkedConfig) -> Generator[Written, None, Marked]:
     """Write, count, damage, count again."""
     started = time.perf_counter()
     loaded = zoo.load(config.model)
@@ -228,5 +228,5 @@ def study(seeds: Sequence[int] = (0, 1, 2)) -> MarkStudy:
     config = MarkedConfig()
     return MarkStudy(
         np.array(BIASES),
-        [[drain(run(replace(config, bias=b, seed=seed))) for seed in seeds] for b in BIASES],
+        [[drain(mark_texts(replace(config, bias=b, seed=seed))) for seed in seeds] for b in BIASES],
     )

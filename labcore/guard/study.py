@@ -107,7 +107,7 @@ def exam_texts(
     return groups, np.array([CATEGORIES.index(request.kind) for request in asked])
 
 
-def run(config: StudyConfig) -> Generator[Learning, None, Study]:
+def learn_guards(config: StudyConfig) -> Generator[Learning, None, Study]:
     """Train the two guards that learn, then let all three read every exam twice."""
     started, learned = time.perf_counter(), []
     texts, harmful = training_texts(config)
@@ -188,4 +188,4 @@ class Seeds:
 
 
 def several(config: StudyConfig, seeds: Sequence[int] = (0, 1, 2)) -> Seeds:
-    return Seeds([drain(run(replace(config, seed=seed))) for seed in seeds])
+    return Seeds([drain(learn_guards(replace(config, seed=seed))) for seed in seeds])

@@ -59,7 +59,7 @@ def experiment(page: LabPage) -> None:
             )  # fmt: skip
             page.figure(figure, MEASURED, "loss")
 
-    page.job(lab.run, config, draw)
+    page.job(lab.learn_guards, config, draw)
     st.divider()
     tries(page, language)
     page.offer_notebook(*notebook(config, guard))
@@ -144,6 +144,6 @@ def tries(page: LabPage, language: str) -> None:
 def notebook(config: StudyConfig, guard: str) -> tuple[str, str]:
     return (
         "from labcore.events import drain\nfrom labcore.guard import study as lab\n\n"
-        f"result = drain(lab.run(lab.StudyConfig({', '.join(changed_fields(config))})))",
+        f"result = drain(lab.learn_guards(lab.StudyConfig({', '.join(changed_fields(config))})))",
         f"for exam in lab.EXAMS:\n    print(exam, lab.judge(result, {guard!r}, False, exam, 0.1))",
     )

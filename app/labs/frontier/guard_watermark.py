@@ -55,7 +55,7 @@ def world(page: LabPage, study: MarkStudy, source: Provenance) -> MarkedConfig:
         elif view.events:
             page.caption("marks.writing", share=f"{view.events[-1].share:.0%}")
 
-    page.job(lab.run, config, draw)
+    page.job(lab.mark_texts, config, draw)
     return config
 
 
@@ -90,7 +90,7 @@ def draw_runs(page: LabPage, runs: list[Marked], source: Provenance) -> None:
 def notebook(config: MarkedConfig) -> tuple[str, str]:
     return (
         "from labcore.events import drain\nfrom labcore.guard import marked_text as lab\n\n"
-        f"result = drain(lab.run(lab.MarkedConfig({', '.join(changed_fields(config))})))",
+        f"result = drain(lab.mark_texts(lab.MarkedConfig({', '.join(changed_fields(config))})))",
         "print(result.lengths)\nprint((result.p['marked'] < lab.LEVEL).mean(axis=1))\n"
         "print((result.p['plain'] < lab.LEVEL).mean(axis=1))",
     )

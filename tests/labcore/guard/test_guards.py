@@ -81,7 +81,7 @@ def test_the_worst_reading_is_never_below_the_text_itself():
 def test_the_recorded_study_begins_as_one_of_today_does():
     """The n-gram guard is convex and fast: its scores are made anew; the Transformer gets one update."""
     kept = recorded("study-en", Seeds).studies[0]
-    now = drain(study.run(StudyConfig("en", steps=1)))
+    now = drain(study.learn_guards(StudyConfig("en", steps=1)))
     for exam in study.EXAMS:
         key = study.key("ngrams", False, exam, "plain")
         np.testing.assert_allclose(now.scores[key], kept.scores[key], atol=0.05)
@@ -277,7 +277,7 @@ def test_the_exact_interval_by_hand():
 
 
 def test_a_small_run_writes_and_counts():
-    one = drain(marked_text.run(MarkedConfig(bias=4.0, texts=3)))
+    one = drain(marked_text.mark_texts(MarkedConfig(bias=4.0, texts=3)))
     assert one.z["marked"][-1].mean() > 1 > abs(one.z["plain"][-1].mean())
     assert one.nats["marked"] > one.nats["plain"]
     assert len(one.sample_green["plain"]) == len(one.sample_tokens["plain"])
