@@ -381,7 +381,7 @@ PREPARE = {
     "retrieval": every_part_of_retrieval,
 }
 QUICK = {
-    "guard": {"earlier": "5"},
+    "guard": {"example": "personal"},
     "board": {"cache": "int8"},
     "reasoning": {"digits": "2", "updates": "20"},
     "retrieval": {"chunk_words": "120", "passages": "1", "documents": "2"},
