@@ -333,8 +333,6 @@ def every_part_of_retrieval(app):
     return app.run()
 
 
-PREPARE = {
-    "ecosystem": every_part_of_ecosystem,
 def every_part_of_guard(app):
     for more in ({"part": "attacks", "steps": "50"}, {"part": "injection", "updates": "100"}):
         app.query_params.update(more)
@@ -346,6 +344,7 @@ def every_part_of_guard(app):
 
 PREPARE = {
     "guard": every_part_of_guard,
+    "ecosystem": every_part_of_ecosystem,
     "tools": every_part_of_tools,
     "board": lambda app: press(app, "board.run"),
     "budget": every_part_of_budget,
