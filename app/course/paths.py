@@ -23,7 +23,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     ),
     "applications": (
         "dataflow", "by_hand", "attention", "positions", "heads", "families", "depth", "training",
-        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding", "tools",
+        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding", "tools", "retrieval", "guard",
     ),
 }  # fmt: skip
 
