@@ -124,8 +124,8 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
         "tools",
         "reasoning",
         "retrieval",
-        "ecosystem",
         "guard",
+        "ecosystem",
     ),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ import re
 import string
 
 import pytest
+from markdown_it import MarkdownIt
 
 from app import catalog, i18n
 from app.catalog import ROOT
@@ -81,6 +82,17 @@ def test_formulas_are_the_same_in_both_languages(path):
         return ["".join(re.sub(r"\\text\{[^}]*\}", "", block).split()) for block in blocks]
 
     assert formulas("zh") == formulas("en")
+
+
+@pytest.mark.parametrize("path", PROSE_FILES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bold_words_come_out_bold(path, language):
+    """In Chinese `**句。**字` does not: closing stars behind a full stop want a space."""
+    for section in i18n.prose(language, path).values():
+        text = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "x", section, flags=re.DOTALL)  # formulas apart
+        for block in MarkdownIt().parse(text):
+            for piece in block.children or []:
+                assert piece.type != "text" or "**" not in piece.content, piece.content[:60]
 
 
 @pytest.mark.parametrize("path", PROSE_FILES)
