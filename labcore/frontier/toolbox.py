@@ -21,6 +21,7 @@ from labcore.frontier.bm25 import BM25, words_of
 from labcore.frontier.calculator import calculate
 
 MOST_RESULT = 300  # characters
+MOST_AMOUNT = 10**12
 
 PLANETS = {  # name -> (mean radius in km, length of a day in hours, known moons, year in days)
     "Mercury": (2440, 4222.6, 0, 88.0),
@@ -104,6 +105,12 @@ def _date(text: str) -> date:
 
 def _convert(amount: float, source: str, target: str) -> str:
     (kind, size), (other, unit) = UNITS[source], UNITS[target]
+    if (
+        not -MOST_AMOUNT <= amount <= MOST_AMOUNT
+    ):  # JSON as Python reads it may hold NaN and infinities
+        raise LabInputError(
+            "amount", str(amount)[:40], "between", low=-MOST_AMOUNT, high=MOST_AMOUNT
+        )
     if kind != other:
         raise LabInputError("target", target, "other_quantity", source=source)
     return f"{float(Fraction(str(amount)) * size / unit):.6g}"
