@@ -67,10 +67,16 @@ def test_ones_own_point_is_measured_and_placed(open_lab, knobs):
     assert "star" in app.get("plotly_chart")[0].proto.spec
 
 
+# No limit in milliseconds: what this machine needs for a pass depends on who else is using it.
+NO_CLOCK = "under 2 MB, loss at most 0.46"
+
+
 def test_the_field_measured_here_takes_the_recorded_ones_place(open_lab, monkeypatch):
     short = board.BoardConfig((board.PointConfig(), board.PointConfig(form="torch-4")), rounds=3)
     monkeypatch.setattr(lab, "FIELD", short)
-    app = checked(press(open_lab("board", what="field", goal="size_mb"), "board.run"))
+    app = checked(
+        press(open_lab("board", what="field", goal="size_mb", wishes=NO_CLOCK), "board.run")
+    )
     app = checked(app.run())
     assert len(app.session_state["board.here"].points) == 2
     assert "2" in app.success[0].value
