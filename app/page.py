@@ -96,6 +96,8 @@ class LabPage:
         detail = self.text(f"provenance.{source.kind}.about")
         if source.kind == "recorded":
             detail = f"{detail} `{source.command}` · {source.date} · seed {source.seed} · {source.machine}"
+        elif source.kind == "published":
+            detail = f"{detail} {source.date}"
         label = self.text(f"provenance.{source.kind}")
         icon, colour = provenance.ICONS[source.kind], provenance.COLOURS[source.kind]
         st.markdown(f":{colour}-badge[{icon} {label}]", help=detail, width="content")

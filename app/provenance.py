@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["measured", "computed", "analytic", "recorded", "illustrative"]
+Kind = Literal["measured", "computed", "analytic", "recorded", "published", "illustrative"]
 
 ICONS: dict[Kind, str] = {
     "measured": ":material/timer:",
     "computed": ":material/calculate:",
     "analytic": ":material/function:",
     "recorded": ":material/history:",
+    "published": ":material/menu_book:",
     "illustrative": ":material/draw:",
 }
 COLOURS: dict[Kind, str] = {
@@ -17,6 +18,7 @@ COLOURS: dict[Kind, str] = {
     "computed": "blue",
     "analytic": "violet",
     "recorded": "orange",
+    "published": "primary",
     "illustrative": "gray",
 }
 
@@ -24,7 +26,8 @@ COLOURS: dict[Kind, str] = {
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """kind: measured now on this machine, computed now by a model or an algorithm, analytic (a
-    formula), recorded earlier, or illustrative. The rest is told for recordings."""
+    formula), recorded earlier, published (stated by the sources that stand beside it), or illustrative.
+    The rest is told for recordings; of published facts, the day they were looked up."""
 
     kind: Kind
     command: str = ""  # what makes the recording again

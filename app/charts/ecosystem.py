@@ -21,16 +21,11 @@ BILLION, TRILLION = 1e9, 1e12
 KIND_ROLE = {"open": "kept", "conditions": "optimizer", "research": "rejected"}
 ATTENTION_ROLE = {"mha": "baseline", "gqa": "query", "mla": "value", "sliding": "key"}
 NAMED = 14  # names fit while there are no more points than this
-FEW = 3  # of a maker
 
 
 def link(source: str) -> str:
     """An address that a browser opens."""
-    return (
-        source.replace("arXiv:", "https://arxiv.org/abs/")
-        if source.startswith("arXiv:")
-        else source
-    )
+    return source.replace("arXiv:", "https://arxiv.org/abs/")
 
 
 def model_map(models: Sequence[OpenModel], colour: str, text: Words) -> Figure:
