@@ -11,7 +11,7 @@ from functools import cache
 import streamlit as st
 
 from app import i18n
-from app.catalog import LabSpec
+from app.catalog import LABS, LabSpec
 from app.course import progress
 from app.i18n import Language, Words
 
@@ -41,6 +41,11 @@ def statements(lab: LabSpec, language: Language) -> tuple[Asked, ...]:
     """What a lab asks its learner to judge."""
     sections = i18n.prose(language, f"{lab.chapter}/{lab.id}")
     return tuple(asked_in(sections.get("questions", "")))
+
+
+def count(lab: str) -> int:
+    """How many statements a lab asks, in either language."""
+    return len(statements(LABS[lab], "en"))
 
 
 def questions(lab: str, section: str, words: Words) -> None:

@@ -3,6 +3,9 @@
 Axes: P places, S seeds.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -23,23 +26,33 @@ FULL = 0.6
 
 def places(result: Constrained, text: Words) -> Figure:
     """What was written at each place, and below it what the model had rather said."""
-    columns = [str(number + 1) for number in range(len(result.places))]
-    note = [text("note.allowed", count=one.allowed) for one in result.places]
-    written = [
-        cell(one.token, FULL, WRITTEN, said)
-        for one, said in zip(result.places, note, strict=True)
-    ]  # fmt: skip
+    notes = [text("note.allowed", count=one.allowed) for one in result.places]
+    alt = text("alt.allowed", count=len(result.places))
+    return written_and_likeliest(result.places, notes, alt, text("hint.allowed"), text)
+
+
+def written_and_likeliest(
+    places: Sequence[Any], notes: Sequence[str], alt: str, hint: str, text: Words
+) -> Figure:
+    """A column for each place, anything with a `token` and its `likeliest`: (label, share, may it come)."""
+    depth = max(len(one.likeliest) for one in places)
     rows = [
-        [_candidate(*one.likeliest[rank], note[number]) for number, one in enumerate(result.places)]
-        for rank in range(len(result.places[0].likeliest))
+        [cell(one.token, FULL, WRITTEN, note) for one, note in zip(places, notes, strict=True)],
+        *(
+            [
+                _candidate(*one.likeliest[rank], note)
+                for one, note in zip(places, notes, strict=True)
+            ]
+            for rank in range(depth)
+        ),
     ]
-    names = [text("row.written"), *(str(rank + 1) for rank in range(len(rows)))]
+    names = [text("row.written"), *(str(rank + 1) for rank in range(depth))]
+    columns = [str(number + 1) for number in range(len(places))]
     legend = [
         (text("row.written"), WRITTEN), (text("fate.allowed"), ALLOWED),
         (text("fate.ruled_out"), RULED_OUT),
     ]  # fmt: skip
-    alt = text("alt.allowed", count=len(columns))
-    return words_table(names, columns, [written, *rows], alt, text("hint.allowed"), legend)
+    return words_table(names, columns, rows, alt, hint, legend)
 
 
 def _candidate(label: str, share: float, may_come: bool, note: str) -> dict:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from app import theme
 from app.charts.bars import grouped
+from app.charts.constrained import written_and_likeliest
 from app.charts.curves import Series, curve
-from app.charts.masked import cell, words_table
 from app.figures import Figure
 from app.i18n import Words
 from labcore.frontier.calling import Written
@@ -20,36 +19,17 @@ from labcore.frontier.learn_to_call import WAYS as LEARNERS
 from labcore.frontier.learn_to_call import LearnStudy, Learnt, Look
 from labcore.frontier.tool_loop import LoopStudy
 
-ALLOWED, RULED_OUT, WRITTEN = (theme.MEANING[name] for name in ("kept", "dropped", "changed"))
 ROLES = {"free": "baseline", "schema": "changed", "direct": "baseline", "call": "changed"}
-FULL = 0.6
 SHOWN_PLACES = 40
 
 
 def places(result: Written, text: Words) -> Figure:
     """Each token that was written, and below it what the model would rather have said."""
     shown = result.places[:SHOWN_PLACES]
-    note = [text("note.mass", percent=f"{100 * one.mass:.3g}") for one in shown]
-    written = [cell(one.token, FULL, WRITTEN, said) for one, said in zip(shown, note, strict=True)]
-    depth = max(len(one.likeliest) for one in shown)
-    rows = [
-        [
-            cell(label, FULL * share**0.5, ALLOWED if may else RULED_OUT, said, [(label, share)])
-            for (label, share, may), said in (
-                (one.likeliest[rank], said) for one, said in zip(shown, note, strict=True)
-            )
-        ]
-        for rank in range(depth)
-    ]
-    names = [text("row.written"), *(str(rank + 1) for rank in range(depth))]
-    legend = [
-        (text("row.written"), WRITTEN), (text("fate.allowed"), ALLOWED),
-        (text("fate.ruled_out"), RULED_OUT),
-    ]  # fmt: skip
+    notes = [text("note.mass", percent=f"{100 * one.mass:.3g}") for one in shown]
     ruled_out = sum(not one.likeliest[0][2] for one in shown)
     alt = text("alt.places", count=len(shown), ruled_out=ruled_out)
-    columns = [str(number + 1) for number in range(len(shown))]
-    return words_table(names, columns, [written, *rows], alt, text("hint.places"), legend)
+    return written_and_likeliest(shown, notes, alt, text("hint.places"), text)
 
 
 def scores(study: CallStudy, text: Words) -> Figure:

@@ -31,7 +31,7 @@ def marks() -> Marks:
 
 def note(name: str, mark: float = 1.0) -> None:
     """Remember that something was done (1), or how well."""
-    st.session_state[_SLOT] = merged(marks(), {name: float(mark)})
+    take_in({name: float(mark)})
 
 
 def take_in(told: Mapping[str, float]) -> bool:

@@ -30,13 +30,9 @@ class Item:
     number: int
 
 
-def count(lab: str) -> int:
-    return len(practice.statements(catalog.LABS[lab], "en"))
-
-
 def items(labs: Sequence[str], round: int) -> list[Item]:
     """One statement of each lab; the next round takes the next of each, and then begins again."""
-    return [Item(lab, 1 + round % count(lab)) for lab in labs if count(lab)]
+    return [Item(lab, 1 + round % practice.count(lab)) for lab in labs if practice.count(lab)]
 
 
 def draw(name: str, asked: Sequence[Item], words: Words) -> dict[Item, bool] | None:
@@ -63,7 +59,7 @@ def forget(name: str, asked: Sequence[Item]) -> None:
 def chapter_quiz(chapter: str, words: Words) -> None:
     """The quiz of a chapter: instant feedback, a score at the end, and another round."""
     labs = [lab.id for lab in catalog.chapter(chapter).labs]
-    rounds = max(count(lab) for lab in labs)
+    rounds = max(practice.count(lab) for lab in labs)
     round = st.session_state.setdefault(f"quiz.{chapter}.round", 0) % rounds
     st.markdown(words("quiz.about", count=len(items(labs, round)), rounds=rounds))
     best = progress.marks().get(f"quiz/{chapter}")

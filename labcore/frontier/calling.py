@@ -19,7 +19,7 @@ from labcore.events import drain
 from labcore.frontier.schema_grammar import automaton_of, schema_from
 from labcore.frontier.toolbox import first_problem
 from labcore.model.cache import KVCache
-from labcore.model.generation import check_sampling
+from labcore.model.generation import check_sampling, next_token_probs, sample
 from labcore.serving.regular import Automaton
 from labcore.zoo import load
 
@@ -103,8 +103,7 @@ def prompt_ids(request: str, schema: Mapping[str, Any]) -> list[int]:
         + json.dumps(schema, ensure_ascii=False)
     )
     turns = [("system", told), ("user", request)]
-    pieces = load(MODEL).tokenizer.chat_pieces(turns, answering=True)
-    return [token for _, ids in pieces for token in ids]
+    return load(MODEL).tokenizer.conversation_ids(turns)
 
 
 @torch.no_grad()
@@ -120,14 +119,16 @@ def written(
         logits = loaded.model(unread, cache=cache).logits[0, -1].double()
         probs = logits.softmax(dim=0)  # the model's own, whatever the temperature
         if automaton is None:
-            token = draw(logits, temperature, rng)
+            token = sample(next_token_probs(logits, temperature), rng)
             if token == tokenizer.eos_id:
                 return
         else:
             ways, likeliest = may_come(probs, automaton, state, tokenizer)
             if not ways:
                 return  # the text is complete, and nothing but its end may come
-            token, state = list(ways.items())[draw(logits[list(ways)], temperature, rng)]
+            # to choose among these alone is the same as giving the others probability 0
+            among = next_token_probs(logits[list(ways)], temperature)
+            token, state = list(ways.items())[sample(among, rng)]
             places = [
                 *places,
                 Place(tokenizer.label(token), likeliest, float(probs[list(ways)].sum())),
@@ -137,16 +138,6 @@ def written(
         text += tokenizer.token_bytes(token).decode(errors="replace")
         yield text, places
         unread = torch.tensor([[token]])
-
-
-def draw(logits: Tensor, temperature: float, rng: torch.Generator) -> int:
-    """Which of these tokens; at temperature 0 the likeliest.  (V,)
-
-    Among tokens that may come this is the same as giving the others probability 0.
-    """
-    if temperature == 0:
-        return int(logits.argmax())
-    return int(torch.multinomial((logits / temperature).softmax(dim=0), 1, generator=rng))
 
 
 def may_come(

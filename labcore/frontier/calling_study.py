@@ -54,8 +54,7 @@ def prompt_ids(request: str) -> list[int]:
             ("user", asked),
             ("assistant", json.dumps({"name": name, "arguments": arguments})),
         ]
-    pieces = load(MODEL).tokenizer.chat_pieces([*turns, ("user", request)], answering=True)
-    return [token for _, ids in pieces for token in ids]
+    return load(MODEL).tokenizer.conversation_ids([*turns, ("user", request)])
 
 
 def _short(schema) -> str:

@@ -19,8 +19,8 @@ import torch
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.events import drain
 from labcore.frontier.calculator import calculate
-from labcore.model.cache import KVCache
 from labcore.model.config import ModelConfig
+from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
 from labcore.text.masking import IGNORE
 from labcore.training.loop import TrainConfig, train
@@ -115,17 +115,11 @@ def batches(config: LearnConfig, way: str, rng: torch.Generator) -> Iterator[Bat
         yield Batch(rows, targets, rows != PAD)
 
 
-@torch.no_grad()
 def write(model: Transformer, question: str, end: int) -> str:
     """The likeliest tokens up to `end` or the longest that there is."""
-    cache, unread, text = KVCache(), torch.tensor([ids(question)]), ""
-    while len(question) + len(text) < LONGEST:
-        token = int(model(unread, cache=cache).logits[0, -1].argmax())
-        if token == end:
-            return text
-        text += SYMBOLS[token]
-        unread = torch.tensor([[token]])
-    return text
+    likeliest = SamplingConfig(temperature=0, max_new_tokens=LONGEST - len(question))
+    tokens = [one.token for one in generate(model, ids(question), likeliest, {end})]
+    return "".join(SYMBOLS[token] for token in tokens if token != end)
 
 
 def judge(model: Transformer, questions: list[str], way: str) -> tuple[float, float]:

@@ -25,6 +25,8 @@ LETTERS = frozenset(
     (set(string.printable[:95]) - set('"\\')) | {chr(c) for c in range(0x4E00, 0x9FA6)}
 )
 LETTER: Pattern = ("class", LETTERS, False)
+DIGIT: Pattern = ("class", frozenset(string.digits), False)
+FIRST_DIGIT: Pattern = ("class", frozenset("123456789"), False)
 ANNOTATIONS = {
     "title",
     "description",
@@ -101,12 +103,12 @@ def _only(said: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _literal(value: object) -> Pattern:
-    """One text, letter by letter."""
-    text = json.dumps(value, ensure_ascii=False)
-    return reduce(lambda rest, c: then(("class", frozenset(c), False), rest), reversed(text), EMPTY)
+    """One value, as JSON spells it."""
+    return _text(json.dumps(value, ensure_ascii=False))
 
 
 def _text(text: str) -> Pattern:
+    """One text, letter by letter."""
     return reduce(lambda rest, c: then(("class", frozenset(c), False), rest), reversed(text), EMPTY)
 
 
@@ -149,19 +151,14 @@ def _integer(said: Mapping[str, Any], depth: int) -> Pattern:
         return either(*(_text(str(number)) for number in range(low, high + 1)))
     if high is not None or low not in (None, 0, 1):
         raise LabInputError("schema", "minimum", "schema_value", keyword="minimum")
-    digit, first = (
-        ("class", frozenset(string.digits), False),
-        ("class", frozenset("123456789"), False),
-    )
-    positive = then(first, times(digit, 0, DIGITS - 1))
+    positive = then(FIRST_DIGIT, times(DIGIT, 0, DIGITS - 1))
     if low == 1:
         return positive
     return either(_text("0"), positive if low == 0 else then(either(EMPTY, _text("-")), positive))
 
 
 def _number(said: Mapping[str, Any], depth: int) -> Pattern:
-    digit = ("class", frozenset(string.digits), False)
-    return then(_integer({}, depth), either(EMPTY, then(_text("."), times(digit, 1, 4))))
+    return then(_integer({}, depth), either(EMPTY, then(_text("."), times(DIGIT, 1, 4))))
 
 
 def _array(said: Mapping[str, Any], depth: int) -> Pattern:

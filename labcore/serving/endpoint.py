@@ -134,14 +134,14 @@ class Endpoint:
         """The tokens that the model reads. Raises ApiError if it cannot hold a conversation."""
         if asked.prompt:
             return self.loaded.tokenizer.encode(asked.prompt)
-        ask_pieces = getattr(self.loaded.tokenizer, "chat_pieces", None)
-        pieces = ask_pieces(asked.messages, answering=True) if ask_pieces else None
-        if pieces is None:
+        ask = getattr(self.loaded.tokenizer, "conversation_ids", None)
+        tokens = ask(asked.messages) if ask else None
+        if tokens is None:
             raise ApiError(
                 400, f"`{self.name}` goes on with a text and knows no turns; ask /v1/completions.",
                 "messages", "no_chat_template",
             )  # fmt: skip
-        return [token for _, ids in pieces for token in ids]
+        return tokens
 
 
 @dataclass

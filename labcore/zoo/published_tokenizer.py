@@ -146,7 +146,11 @@ class PublishedTokenizer:
 
     def chat_ids(self, user_text: str) -> list[int] | None:
         """The tokens of `chat_prompt`: special ones in the template, none in the learner's words."""
-        pieces = self.chat_pieces([("user", user_text)], answering=True)
+        return self.conversation_ids([("user", user_text)])
+
+    def conversation_ids(self, turns: Sequence[tuple[str, str]]) -> list[int] | None:
+        """The tokens of a conversation up to where the model is to speak; None without a template."""
+        pieces = self.chat_pieces(turns, answering=True)
         return None if pieces is None else [token for _, ids in pieces for token in ids]
 
     def chat_pieces(

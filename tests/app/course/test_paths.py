@@ -22,10 +22,10 @@ def test_the_beginners_route_is_the_whole_course():
 @pytest.mark.parametrize("chapter", [chapter.id for chapter in catalog.CHAPTERS])
 def test_a_quiz_asks_every_lab_and_in_the_end_every_statement(chapter):
     labs = [lab.id for lab in catalog.chapter(chapter).labs]
-    rounds = max((quiz.count(lab) for lab in labs), default=0)
+    rounds = max((practice.count(lab) for lab in labs), default=0)
     asked = [quiz.items(labs, round) for round in range(rounds)]
     assert all([item.lab for item in one] == labs for one in asked)
-    everything = {quiz.Item(lab, n) for lab in labs for n in range(1, quiz.count(lab) + 1)}
+    everything = {quiz.Item(lab, n) for lab in labs for n in range(1, practice.count(lab) + 1)}
     assert {item for one in asked for item in one} == everything
 
 
