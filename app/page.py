@@ -114,6 +114,15 @@ class LabPage:
         """Score the guess by what came out."""
         prediction.score(self.text, guess, truth, tolerance)
 
+    def guess_first(self, id: str, options: Sequence[str], truth: str) -> bool:
+        """Ask for a guess at what stands recorded and score it; whether the picture may be shown.
+
+        Whoever would rather look than guess turns the knob `unveil`.
+        """
+        guess = self.predict(id, options=options)
+        self.reveal(guess, truth)
+        return guess is not None or self.toggle("unveil", False)
+
     def error(self, error: LabInputError) -> None:
         """A learner's value that a lab cannot use, beside the knob it belongs to."""
         say_error(self.text, error)

@@ -30,6 +30,7 @@ GROUPS = {
     "sources": ("dpo", "beta-1", *SOURCE_CASES),
 }
 DEFAULT = DPOConfig()
+ALIKE_SHARE = 0.05  # of the held-out sums
 MOVED_NATS = 0.1  # less is neither up nor down
 
 
@@ -120,16 +121,40 @@ def study(page: LabPage) -> None:
     group = page.choice("group", tuple(GROUPS), "methods")
     page.caption(f"group.{group}")
     names = GROUPS[group]
-    figure = charts.ends(recorded.result, names, "greedy_right", page.text)
-    page.figure(figure, recorded.provenance, "ends_greedy")
-    figure = charts.ends(recorded.result, names, "change", page.text)
-    page.figure(figure, recorded.provenance, "ends_change")
-    page.figure(charts.courses(recorded.result, names, page.text), recorded.provenance, "courses")
+    if guessed(page, group, recorded.result):
+        figure = charts.ends(recorded.result, names, "greedy_right", page.text)
+        page.figure(figure, recorded.provenance, "ends_greedy")
+        figure = charts.ends(recorded.result, names, "change", page.text)
+        page.figure(figure, recorded.provenance, "ends_change")
+        figure = charts.courses(recorded.result, names, page.text)
+        page.figure(figure, recorded.provenance, "courses")
     page.offer_notebook(
         "from labcore.tuning.dpo_study import CASES, case\n\n"
         f"cases = {{name: case(CASES[name], seeds=(0,)) for name in {names!r}}}",
         'for name, one in cases.items():\n    print(name, one.last("greedy_right"))',
     )
+
+
+def guessed(page: LabPage, group: str, study: Study) -> bool:
+    """Ask before a comparison is shown; whether it may be."""
+    if group == "betas":
+        return page.guess_first("price", ("smallest", "middle", "largest"), best_price(study))
+    if group == "sources":
+        return page.guess_first("own", ("more", "alike", "fewer"), own_pairs(study))
+    return True
+
+
+def best_price(study: Study) -> str:
+    """Where among the values of β, smallest first, most held-out sums are solved."""
+    solved = [study.cases[name].last("greedy_right").mean() for name in GROUPS["betas"]]
+    at = solved.index(max(solved))
+    return {0: "smallest", len(solved) - 1: "largest"}.get(at, "middle")
+
+
+def own_pairs(study: Study) -> str:
+    """Pairs of the policy's own answers against slips, both with the β of the default."""
+    own, slips = (study.cases[name].last("greedy_right").mean() for name in ("own-0.1", "dpo"))
+    return "alike" if abs(own - slips) < ALIKE_SHARE else "more" if own > slips else "fewer"
 
 
 # The losses alone.

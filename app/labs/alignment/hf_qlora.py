@@ -5,11 +5,13 @@ import streamlit as st
 from app.charts import hf as charts
 from app.job import JobView
 from app.page import LabPage
+from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
 from labcore.tuning import hf_models
 from labcore.tuning import hf_study as lab
 from labcore.tuning.hf_study import Formats, FormatsConfig, Study
 
+FEW, MANY = 4.0, 6.5  # how many times smaller the model has become
 PICTURED = ("lora", "qlora", "repacked")
 
 
@@ -21,16 +23,18 @@ def draw(page: LabPage) -> None:
 
 def formats(page: LabPage) -> None:
     config = FormatsConfig(page.choice("weighed", hf_models.MODELS, hf_models.REAL))
+    guess = page.predict("shrink", options=("eight", "five", "three"))
+    unveiled = guess is not None or page.toggle("unveil", False)
 
     def picture(view: JobView | None) -> None:
-        if view is None and config == FormatsConfig():
+        if view is not None:
+            weighed(page, [event for event in view.events if event is not None], MEASURED, guess)
+        elif config != FormatsConfig():
+            page.caption("press_weigh")
+        elif unveiled:
             recorded = page.recording("formats", Formats)
             page.caption("job.recorded")
-            weighed(page, recorded.result.rows, recorded.provenance)
-        elif view is None:
-            page.caption("press_weigh")
-        else:
-            weighed(page, [event for event in view.events if event is not None], MEASURED)
+            weighed(page, recorded.result.rows, recorded.provenance, guess)
 
     page.job(lab.weigh, config, picture)
     page.offer_notebook(
@@ -40,15 +44,28 @@ def formats(page: LabPage) -> None:
     )
 
 
-def weighed(page: LabPage, rows: list[lab.Weighed], source: Provenance) -> None:
+def weighed(
+    page: LabPage, rows: list[lab.Weighed], source: Provenance, guess: Guess | None
+) -> None:
     if not rows:
         page.caption("starting")
         return
+    if times := smaller(rows):
+        page.reveal(guess, times)
     page.figure(charts.held(rows, page.text), source, "held")
     if len(rows) > 1:
         page.figure(charts.moved(rows, page.text), source, "moved")
     st.dataframe(charts.formats_table(rows, page.text), hide_index=True)
     page.caption("formats.about", tokens=rows[0].tokens)
+
+
+def smaller(rows: list[lab.Weighed]) -> str:
+    """How many times smaller the whole model is with NF4; "" until both have been weighed."""
+    held = {row.name: row.counted for row in rows}
+    if not {"fp32", "nf4"} <= held.keys():
+        return ""
+    times = held["fp32"] / held["nf4"]
+    return "three" if times < FEW else "five" if times < MANY else "eight"
 
 
 def training(page: LabPage) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from app.charts import kl_estimators as estimator_charts
 from app.charts import rlhf_study as charts
 from app.page import LabPage
-from app.provenance import ANALYTIC, COMPUTED
+from app.provenance import ANALYTIC, COMPUTED, Provenance
 from labcore.tuning import kl_estimators
 from labcore.tuning.gradient_noise import GradientNoise
 from labcore.tuning.rlhf_study import (
@@ -25,6 +25,9 @@ ABILITIES = {
     "fast": ("grpo", "fast"),
     "weak": ("weak",),
 }
+
+CHANGED = 0.01  # of the sums: less is no change
+TWICE, THRICE = 1.25, 2.5  # spreads of a gradient
 
 
 def hacking(page: LabPage) -> None:
@@ -60,15 +63,8 @@ def ability(page: LabPage) -> None:
     group = page.choice("ability_group", tuple(ABILITIES), "credit")
     page.caption(f"ability_group.{group}")
     names = ABILITIES[group]
-    page.figure(charts.passes(study, names, page.text), source, "passes_study")
-    told = names[0] if group == "credit" else names[-1]
-    case = study.cases[told]
-    st.markdown(
-        page.text(
-            "coverage", case=page.text(f"case.{told}"), never=int(case.never_before[0]),
-            new=_by_seed(case.newly_solved), lost=_by_seed(case.lost),
-        )
-    )  # fmt: skip
+    if page.guess_first("many", ("more", "same", "fewer"), of_many(study)):
+        coverage(page, study, names, names[0] if group == "credit" else names[-1], source)
     page.figure(
         charts.courses(study.cases, names, "sampled_right", page.text), source, "courses_right"
     )
@@ -83,6 +79,27 @@ def ability(page: LabPage) -> None:
         f"cases = {{name: case(ABILITY_CASES[name], seeds=(0,)) for name in {names!r}}}",
         "for name, one in cases.items():\n    print(name, one.pass_before, one.pass_after)",
     )
+
+
+def of_many(study: AbilityStudy) -> str:
+    """What GRPO makes of the sums that at least one of 32 answers solves."""
+    case = study.cases["grpo"]
+    change = float(case.pass_after[:, -1].mean() - case.pass_before[-1])
+    return "same" if abs(change) < CHANGED else "more" if change > 0 else "fewer"
+
+
+def coverage(
+    page: LabPage, study: AbilityStudy, names: tuple[str, ...], told: str, source: Provenance
+) -> None:
+    """pass@k, and which sums were gained and lost by the case `told`."""
+    page.figure(charts.passes(study, names, page.text), source, "passes_study")
+    case = study.cases[told]
+    st.markdown(
+        page.text(
+            "coverage", case=page.text(f"case.{told}"), never=int(case.never_before[0]),
+            new=_by_seed(case.newly_solved), lost=_by_seed(case.lost),
+        )
+    )  # fmt: skip
 
 
 def _by_seed(counts) -> str:
@@ -117,8 +134,15 @@ def estimators(page: LabPage) -> None:
         )
     page.figure(estimator_charts.slopes(result, page.text), ANALYTIC, "slopes")
     recorded = page.recording("noise", GradientNoise)
-    page.figure(charts.noise(recorded.result, page.text), recorded.provenance, "noise")
+    if page.guess_first("shifted", ("same", "twice", "thrice"), wobble(recorded.result)):
+        page.figure(charts.noise(recorded.result, page.text), recorded.provenance, "noise")
     page.offer_notebook(
         f"from labcore.tuning import kl_estimators as lab\n\nresult = lab.run(lab.{config!r})",
         "print(result.exact_nats, result.means, result.along)",
     )
+
+
+def wobble(noise: GradientNoise) -> str:
+    """How much wider a batch's gradient spreads when every score is raised by two."""
+    times = float(noise.spreads["shifted"].mean())
+    return "same" if times < TWICE else "twice" if times < THRICE else "thrice"

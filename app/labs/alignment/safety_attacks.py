@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.charts import safety_inside as charts
-from app.labs.alignment.safety_words import ask_for_thing, reading
+from app.labs.alignment.safety_words import ask_for_thing, extent, reading
 from app.notebook import changed_fields
 from app.page import LabPage
 from app.provenance import MEASURED
@@ -11,6 +11,8 @@ from labcore.tuning import cabinet, jailbreaks
 from labcore.tuning.cabinet import NAMES, OPENINGS
 from labcore.tuning.cabinet_base import MODELS
 from labcore.tuning.jailbreaks import AskConfig, AttackStudy
+
+SEEN = 0  # the first row of a prefill: things that stood in the examples
 
 
 def part(page: LabPage) -> None:
@@ -24,8 +26,14 @@ def part(page: LabPage) -> None:
     )  # fmt: skip
     page.figure(charts.rewrites(study, measure, page.text), source, "rewrites")
     of = page.choice("prefill_of", ("seen", "new"), "seen")
-    page.figure(charts.prefill(study, of, page.text), source, "prefill")
+    if page.guess_first("one_word", ("most", "half", "few"), after_one_word(study)):
+        page.figure(charts.prefill(study, of, page.text), source, "prefill")
     page.figure(charts.kl(study, page.text), source, "kl")
+
+
+def after_one_word(study: AttackStudy) -> str:
+    """What the shallow model still refuses, of forbidden things in its examples, behind one word."""
+    return extent(float(study.cases["shallow"].prefill_refused[:, SEEN, 1].mean()))
 
 
 def own(page: LabPage) -> None:

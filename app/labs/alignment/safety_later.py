@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.charts import safety as charts
 from app.job import JobView
+from app.labs.alignment.safety_words import extent
 from app.notebook import changed_fields
 from app.page import LabPage
 from app.provenance import MEASURED
@@ -26,14 +27,22 @@ def part(page: LabPage) -> None:
         "later_measure", tuple(charts.LATER_MEASURES), "refused_new", style="select",
         label=lambda name: page.text(f"measure.{name}"),
     )  # fmt: skip
-    figure = charts.later_courses(recorded.result, measure, page.text)
-    page.figure(figure, recorded.provenance, "later")
+    if page.guess_first(
+        "one_word_answers", ("most", "half", "few"), after_short_answers(recorded.result)
+    ):
+        figure = charts.later_courses(recorded.result, measure, page.text)
+        page.figure(figure, recorded.provenance, "later")
     page.offer_notebook(
         "from labcore.tuning import later_tuning as lab\n\n"
         f"result = lab.run(lab.LaterConfig({', '.join(changed_fields(config))}))",
         "for look in result.looks:\n"
         '    print(f"step {look.step:3}: refused", look.refused.round(2))',
     )
+
+
+def after_short_answers(study: LaterStudy) -> str:
+    """What is still refused, of forbidden things in the examples, after lessons in short answers."""
+    return extent(float(study.cases["short"].refused[:, -1, GROUPS.index("forbidden_seen")].mean()))
 
 
 def knobs(page: LabPage) -> LaterConfig:

@@ -9,6 +9,15 @@ from app.page import LabPage
 from labcore.tuning import cabinet
 
 
+def extent(share: float) -> str:
+    """The answer to how many are still refused.
+
+    >>> extent(1.0), extent(0.4), extent(0.03)
+    ('most', 'half', 'few')
+    """
+    return "most" if share > 2 / 3 else "half" if share > 1 / 3 else "few"
+
+
 def ask_for_thing(page: LabPage) -> int:
     """The number of the thing that the learner asks about."""
     language = page.text.language

@@ -26,6 +26,8 @@ MINE, HERE = (
     "board.here",
 )  # what was measured in this session: points, the whole field
 CLOSE = 0.15  # times within this share of each other count as the same
+CLOSE_GAIN = 0.25  # a guess within a quarter of the truth is a good one
+TENTH, HALF = 1.1, 1.5  # a token's time with a LoRA kept apart, to that with the same LoRA merged
 FIELD = BoardConfig(lab.field(), rounds=3)
 
 
@@ -35,10 +37,12 @@ def experiment(page: LabPage) -> None:
     wishes = ask_wishes(page)
     place = st.container()  # drawn last, so that what was measured just now is on it
     page.reveal(guess, verdict(kept.result))
+    guess = page.predict("batch", low=1.0, high=16.0, step=0.5, unit="×")
+    page.reveal(guess, batching(kept.result), CLOSE_GAIN)
     st.subheader(page.text("own.title"), anchor=False)
     if page.choice("what", WHAT, WHAT[0]) == "own":
         page.caption("own.about")
-        measure_own(page)
+        measure_own(page, kept.result)
     else:
         page.caption("field.about")
         measure_field(page)
@@ -52,6 +56,20 @@ def verdict(result: BoardResult) -> str:
     times = {point.config: point.token_ms[0] for point in result.points}
     ratio = times[PointConfig(form="torch-4")] / times[PointConfig()]
     return "same" if abs(ratio - 1) <= CLOSE else "faster" if ratio < 1 else "slower"
+
+
+def batching(result: BoardResult) -> float:
+    """How many times as many tokens per second sixteen texts at once bring, in the recorded field."""
+    rates = {point.config: point.tokens_per_second for point in result.points}
+    return rates[PointConfig(batch=16)] / rates[PointConfig()]
+
+
+def apart(result: BoardResult) -> str:
+    """What the same repair costs in time if it is computed beside the weights, in the recorded field."""
+    times = {point.config: point.token_ms[0] for point in result.points}
+    merged, beside = (times[PointConfig(cut=50, repair=way)] for way in ("merged", "apart"))
+    ratio = beside / merged
+    return "tenth" if ratio < TENTH else "quarter" if ratio < HALF else "double"
 
 
 def ask_wishes(page: LabPage) -> list[Wish]:
@@ -146,7 +164,8 @@ def miss(page: LabPage, point: Point, wish: Wish) -> str:
                      share=f"{wish.excess(number):.1%}")  # fmt: skip
 
 
-def measure_own(page: LabPage) -> None:
+def measure_own(page: LabPage, field: BoardResult) -> None:
+    page.reveal(page.predict("apart", options=("tenth", "quarter", "double")), apart(field))
     try:
         point = knobs(page)
         board_models.check_exists(point.student, point.cut, point.repair, point.form)

@@ -7,11 +7,12 @@ from app.page import LabPage
 from app.provenance import COMPUTED
 from labcore.errors import LabInputError
 from labcore.serving import constrained as lab
-from labcore.serving.constrained import CASES, FINITE, ConstrainedConfig
+from labcore.serving.constrained import CASES, FINITE, BothWays, ConstrainedConfig
 from labcore.serving.constrained_study import ConstrainedStudy
 from labcore.serving.regular import MOST_CHARACTERS
 
 GRAMMARS = (*CASES, "own")
+HARDLY, OFTEN = 0.05, 1 / 3  # shares of what is written
 TEMPERATURES = ("0", "0.5", "1.0", "1.5")
 
 
@@ -32,8 +33,7 @@ def experiment(page: LabPage) -> None:
         page.figure(charts.places(result, page.text), COMPUTED, "allowed")
         page.figure(charts.mass(result, page.text), COMPUTED, "mass")
     if grammar == FINITE:
-        ways = page.run(lab.both_ways, ConstrainedConfig(*CASES[FINITE]))
-        page.figure(charts.both_ways(ways, page.text), COMPUTED, "both_ways")
+        trap(page)
     recorded = page.recording("constrained", ConstrainedStudy)
     page.figure(charts.matches(recorded.result, page.text), recorded.provenance, "matches")
     page.offer_notebook(
@@ -41,6 +41,19 @@ def experiment(page: LabPage) -> None:
         f"result = lab.run(lab.{config!r})\nprint(result.text, result.matches)",
         "for place in result.places:\n    print(place.token, place.allowed, place.mass)",
     )
+
+
+def trap(page: LabPage) -> None:
+    """Two texts that match, of which the model itself would hardly ever write one."""
+    ways = page.run(lab.both_ways, ConstrainedConfig(*CASES[FINITE]))
+    if page.guess_first("windy", ("hardly", "sometimes", "often"), unlikely_one(ways)):
+        page.figure(charts.both_ways(ways, page.text), COMPUTED, "both_ways")
+
+
+def unlikely_one(ways: BothWays) -> str:
+    """How often masking writes the text that is rarest among the model's own matches."""
+    share = ways.masked[min(range(len(ways.texts)), key=ways.conditioned.__getitem__)]
+    return "hardly" if share < HARDLY else "often" if share > OFTEN else "sometimes"
 
 
 def knobs(page: LabPage) -> tuple[ConstrainedConfig, str]:

@@ -17,6 +17,8 @@ from labcore.text.world import LANGUAGES
 LOOKS = ("small", "draws", "study")
 DRAFT_TEMPERATURES = ("0.5", "1.0", "2.0")
 DEFAULT = ExactnessConfig()
+EXACT = 1e-9  # a total variation below this is rounding
+REDRAWN = first_token.FirstTokenConfig(rule="redraw")  # with a draft halfway unlike its target
 
 
 def experiment(page: LabPage) -> None:
@@ -25,6 +27,8 @@ def experiment(page: LabPage) -> None:
 
 
 def small(page: LabPage) -> None:
+    guess = page.predict("redraw", options=("target", "draft", "likelier"))
+    page.reveal(guess, leaning(page.run(first_token.run, REDRAWN)))
     left, right = st.columns(2)
     with left:
         unlike = page.slider("unlike", 0, 100, 50, 5)
@@ -41,6 +45,14 @@ def small(page: LabPage) -> None:
         f"from labcore.serving import first_token as lab\n\nresult = lab.run(lab.{config!r})",
         "print(result.p, result.written, result.distance)",
     )
+
+
+def leaning(result: first_token.FirstToken) -> str:
+    """What comes out: the target, too much of what the draft prefers, or too much of what the target does."""
+    if result.distance < EXACT:
+        return "target"
+    surplus = (result.written - result.p)[result.q > result.p].sum()
+    return "draft" if surplus > 0 else "likelier"
 
 
 def draws(page: LabPage) -> None:

@@ -1,6 +1,6 @@
 """Distillation: a run on the learner's terms, many cases beside it, and what a single label hides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from app.prediction import Guess
 from app.provenance import MEASURED, Provenance
 from labcore.compression import dark_knowledge, distil_run
 from labcore.compression.distil_run import DistilConfig, DistilResult, Look
-from labcore.compression.distil_study import DistilStudy
+from labcore.compression.distil_study import Course, DistilStudy
 from labcore.compression.distillation import DIRECTIONS, distillation_loss, mixed_loss
 
 SHOWN = (
@@ -147,9 +147,10 @@ def study(page: LabPage) -> None:
     else:
         lessons = page.recording("lessons", DistilStudy)
         courses = amounts.result.courses | lessons.result.courses
-        for measure in ("nats", "agreement"):
-            figure = charts.cases(courses, GROUPS[group], measure, page.text)
-            page.figure(figure, lessons.provenance, f"cases_{measure}")
+        if guessed(page, group, courses):
+            for measure in ("nats", "agreement"):
+                figure = charts.cases(courses, GROUPS[group], measure, page.text)
+                page.figure(figure, lessons.provenance, f"cases_{measure}")
     page.offer_notebook(
         "from dataclasses import replace\n\nfrom labcore.compression import distil_run as lab\n"
         "from labcore.compression.distil_study import AMOUNTS, TAUGHT\n\n"
@@ -159,6 +160,36 @@ def study(page: LabPage) -> None:
         "for name, result in results.items():\n"
         "    print(name, {s: round(result.of(s)[-1].nats, 3) for s in lab.STUDENTS})",
     )
+
+
+def guessed(page: LabPage, group: str, courses: Mapping[str, Course]) -> bool:
+    """Ask before a comparison is shown; whether it may be."""
+    if group == "temperature":
+        return page.guess_first("hot", ("lower", "alike", "higher"), hotter(courses))
+    if group == "match":
+        options = ("hidden", "attention", "both", "neither")
+        return page.guess_first("helps", options, helpful(courses))
+    return True
+
+
+def end_nats(courses: Mapping[str, Course], case: str) -> float:
+    """Held-out loss of the taught students at the end, mean of the seeds."""
+    return float(courses[f"{case} distilled"].last().mean())
+
+
+def hotter(courses: Mapping[str, Course]) -> str:
+    """What T = 4 does to the held-out loss, against T = 1."""
+    change = end_nats(courses, "T-4") - end_nats(courses, "passages-500")
+    return "alike" if abs(change) < ALIKE_NATS else "lower" if change < 0 else "higher"
+
+
+def helpful(courses: Mapping[str, Course]) -> str:
+    """Which additions to the logits lower the held-out loss."""
+    plain = end_nats(courses, "passages-500")
+    helps = [
+        case for case in ("hidden", "attention") if plain - end_nats(courses, case) > ALIKE_NATS
+    ]
+    return helps[0] if len(helps) == 1 else "both" if helps else "neither"
 
 
 # One token.

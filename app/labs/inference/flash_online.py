@@ -1,5 +1,6 @@
 """One query's row, a few keys at a time: of a real head, or typed by the learner."""
 
+import numpy as np
 import streamlit as st
 
 from app.charts import flash as charts
@@ -14,6 +15,8 @@ DEFAULT = OnlineConfig()
 TEXT_LIMIT = 1000
 OWN = "2, 1, 7, 3, 9, 4, 12, 5"
 FIRST_TILE = 3
+RAISED = 100.0  # added to every score in the question
+ROUNDING = 1e-3  # an error above this is more than rounding in 32 bits
 
 
 def draw(page: LabPage) -> None:
@@ -29,6 +32,10 @@ def draw(page: LabPage) -> None:
     st.markdown(told(page, result, tile))
     page.figure(charts.row(result, tile, page.text), COMPUTED, "row")
     page.figure(charts.carried(result, tile, page.text), COMPUTED, "carried")
+    guess = page.predict("raised", options=("same", "rough", "nothing"))
+    page.reveal(
+        guess, raised(page.run(lab.run, OnlineConfig(page.text("default.text"), offset=RAISED)))
+    )
     st.markdown(f"**{page.text('three')}**")
     page.caption("three.about", format=page.text(f"option.format.{config.format}"))
     page.badge(COMPUTED)
@@ -40,6 +47,12 @@ def draw(page: LabPage) -> None:
         "pd.DataFrame({name: getattr(result, name) for name in "
         "('seen', 'largest', 'shrink', 'total', 'distance')})",
     )
+
+
+def raised(result: OnlineResult) -> str:
+    """What the textbook's softmax makes of scores that were raised."""
+    error = result.errors["naive"]
+    return "nothing" if not np.isfinite(error) else "same" if error < ROUNDING else "rough"
 
 
 def knobs(page: LabPage) -> OnlineConfig | None:

@@ -13,6 +13,7 @@ from labcore.compression import repair as lab
 from labcore.compression.repair import Look, RepairConfig, RepairResult, Study
 
 DEFAULT = RepairConfig()
+GONE, MOST_LEFT = 0.1, 0.6  # shares of a lead that is left
 RATES = ("0.00005", "0.0001", "0.0005", "0.001", "0.002")
 
 
@@ -20,8 +21,9 @@ def repair(page: LabPage) -> None:
     config = knobs(page)
     page.job(lab.repair, config, lambda view: draw(page, config, view))
     study = page.recording("repairs", Study)
-    page.figure(charts.repairs(study.result, page.text), study.provenance, "repairs")
-    st.dataframe(charts.repair_ends(study.result, page.text), hide_index=True)
+    if page.guess_first("lead", ("kept", "half", "gone"), lead(study.result)):
+        page.figure(charts.repairs(study.result, page.text), study.provenance, "repairs")
+        st.dataframe(charts.repair_ends(study.result, page.text), hide_index=True)
     page.offer_notebook(
         "from labcore.compression import repair as lab\n\n"
         f"result = lab.run(lab.RepairConfig({', '.join(changed_fields(config))}))",
@@ -30,6 +32,13 @@ def repair(page: LabPage) -> None:
         '          f"{look.dense_nats:.4f} not pruned")\n'
         "print(result.zero_share)",
     )
+
+
+def lead(study: Study) -> str:
+    """What a repair leaves of SparseGPT's lead over magnitude, at 70 % zeros."""
+    gap = (study.losses["magnitude-0.7"] - study.losses["sparsegpt-0.7"]).mean(axis=0)  # (M,)
+    left = float(gap[-1] / gap[0])
+    return "gone" if left < GONE else "kept" if left > MOST_LEFT else "half"
 
 
 def knobs(page: LabPage) -> RepairConfig:

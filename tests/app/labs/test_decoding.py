@@ -89,7 +89,7 @@ def test_the_queue_is_worked_off_in_both_ways(open_lab, language, knobs):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("grammar", decoding_constrained.GRAMMARS)
 def test_a_text_is_written_under_every_pattern(open_lab, language, grammar):
-    app = checked(open_lab("decoding", language, part="constrained", grammar=grammar))
+    app = checked(open_lab("decoding", language, part="constrained", grammar=grammar, unveil="1"))
     assert len(app.get("echarts_chart")) == (2 if grammar == "trap" else 1)
     assert len(app.get("plotly_chart")) == 1
 

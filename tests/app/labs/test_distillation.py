@@ -57,7 +57,7 @@ def test_the_verdict_compares_best_moments(taught, alone, verdict):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("group", screen.GROUPS)
 def test_every_comparison_is_drawn(open_lab, language, group):
-    app = checked(open_lab("distillation", language, part="study", group=group))
+    app = checked(open_lab("distillation", language, part="study", group=group, unveil="1"))
     kind = "echarts_chart" if group == "data" else "plotly_chart"
     assert len(app.get(kind)) == 2
 

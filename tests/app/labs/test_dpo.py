@@ -40,7 +40,7 @@ def test_a_guess_is_scored_by_what_the_right_answers_did(open_lab):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("group", screen.GROUPS)
 def test_every_comparison_draws_ends_and_courses(open_lab, language, group):
-    app = checked(open_lab("dpo", language, part="study", group=group))
+    app = checked(open_lab("dpo", language, part="study", group=group, unveil="1"))
     assert len(app.get("plotly_chart")) == 2
     assert len(app.get("echarts_chart")) == 1
 

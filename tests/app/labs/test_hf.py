@@ -69,7 +69,7 @@ def test_the_levels_are_drawn_at_the_ends_of_the_knobs(open_lab, language, knobs
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_formats_and_training_open_on_recordings(open_lab, language):
-    app = checked(open_lab("hf", language, part="qlora"))
+    app = checked(open_lab("hf", language, part="qlora", unveil="1"))
     assert RECORDED[language] in said(app)
     assert len(app.dataframe[0].value) == 6
     app = checked(open_lab("hf", language, part="qlora", look="training"))

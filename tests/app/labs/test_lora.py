@@ -81,8 +81,13 @@ def test_the_frontier_is_drawn(open_lab, language, task, gain):
 @pytest.mark.parametrize(
     "knobs",
     [
-        {"part": "spectrum"},
-        {"part": "spectrum", "matrix": "stack.layers.2.mlp.down", "task": "backwards"},
+        {"part": "spectrum", "unveil": "1"},
+        {
+            "part": "spectrum",
+            "unveil": "1",
+            "matrix": "stack.layers.2.mlp.down",
+            "task": "backwards",
+        },
         {"part": "rates"},
         {"part": "rates", "rates_of": "scales"},
     ],

@@ -19,7 +19,7 @@ RECORDED = {"en": "recorded", "zh": "实测录制"}
     [("roofline", 0, 1), ("machine", 0, 1), ("capacity", 4, 0), ("plans", 0, 0)],
 )
 def test_every_part_opens_with_its_pictures(open_lab, language, part, echarts, plotly):
-    app = checked(open_lab("production", language, part=part))
+    app = checked(open_lab("production", language, part=part, unveil="1"))
     assert len(app.get("echarts_chart")) == echarts
     assert len(app.get("plotly_chart")) == plotly
     if part in ("machine", "capacity"):

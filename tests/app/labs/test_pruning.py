@@ -50,7 +50,7 @@ def test_every_way_of_choosing_draws(open_lab, knobs):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", ["structured", "repair", "speed"])
 def test_every_other_part_opens_on_what_was_recorded(open_lab, language, part):
-    app = checked(open_lab("pruning", language, part=part))
+    app = checked(open_lab("pruning", language, part=part, unveil="1"))
     assert {"en": "recorded", "zh": "实测录制"}[language] in said(app)
     charts = len(app.get("plotly_chart")) + len(app.get("echarts_chart"))
     assert charts == {"structured": 4, "repair": 2, "speed": 2}[part]

@@ -117,7 +117,7 @@ def test_what_was_not_planted_was_not_learnt():
     ("group", "figures"), [("taste", 3), ("fans", 2), ("slips", 3), ("pairs", 3)]
 )
 def test_every_comparison_draws_its_figures(open_lab, language, group, figures):
-    app = checked(open_lab("reward", language, part="study", group=group))
+    app = checked(open_lab("reward", language, part="study", group=group, unveil="1"))
     assert len(app.get("plotly_chart")) + len(app.get("echarts_chart")) == figures
 
 

@@ -83,14 +83,16 @@ def test_every_price_is_drawn_beside_best_of_n(open_lab, language, group):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("group", parts.ABILITIES)
 def test_ability_is_drawn_before_and_after(open_lab, language, group):
-    app = checked(open_lab("rlhf", language, part="ability", ability_group=group))
+    app = checked(open_lab("rlhf", language, part="ability", ability_group=group, unveil="1"))
     assert len(app.get("echarts_chart")) == (4 if group == "credit" else 3)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("distance", ["0.1", "3.0"])
 def test_estimators_are_drawn_at_both_ends(open_lab, language, distance):
-    app = checked(open_lab("rlhf", language, part="estimators", distance=distance, draws="1"))
+    app = checked(
+        open_lab("rlhf", language, part="estimators", distance=distance, draws="1", unveil="1")
+    )
     assert len(app.get("plotly_chart")) == 4
     assert len(app.get("echarts_chart")) == 2
 

@@ -76,7 +76,7 @@ def test_the_trade_off_at_the_ends_of_its_threshold(open_lab, language, varied, 
     ],
 )  # fmt: skip
 def test_attacks_are_asked_and_counted(open_lab, language, knobs):
-    app = checked(open_lab("safety", language, part="attacks", **knobs))
+    app = checked(open_lab("safety", language, part="attacks", unveil="1", **knobs))
     assert len(app.get("plotly_chart")) == 1
     assert len(app.get("echarts_chart")) == 2
     words, verdicts = Words(language, "safety"), ("refused", "answered", "neither")
@@ -86,7 +86,7 @@ def test_attacks_are_asked_and_counted(open_lab, language, knobs):
 
 @pytest.mark.parametrize("measure", inside.REWRITE_MEASURES)
 def test_every_measure_of_the_rewrites_is_drawn(open_lab, measure):
-    checked(open_lab("safety", part="attacks", rewrite_measure=measure))
+    checked(open_lab("safety", part="attacks", unveil="1", rewrite_measure=measure))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -99,7 +99,9 @@ def test_every_change_of_the_stream_is_drawn(open_lab, language, way):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_harmless_lesson_is_run_and_recorded_ones_are_beside_it(open_lab, language):
-    app = open_lab("safety", language, part="later", later_steps="20", lesson="short", kept="50")
+    app = open_lab(
+        "safety", language, part="later", unveil="1", later_steps="20", lesson="short", kept="50"
+    )
     app = checked(press(app, "safety.run"))
     assert len(app.get("echarts_chart")) == 2
     assert Words(language, "safety")("provenance.measured") in said(app)
@@ -107,7 +109,7 @@ def test_a_harmless_lesson_is_run_and_recorded_ones_are_beside_it(open_lab, lang
 
 @pytest.mark.parametrize("measure", charts.LATER_MEASURES)
 def test_every_measure_of_later_lessons_is_drawn(open_lab, measure):
-    checked(open_lab("safety", part="later", later_measure=measure))
+    checked(open_lab("safety", part="later", unveil="1", later_measure=measure))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

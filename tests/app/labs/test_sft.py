@@ -66,7 +66,7 @@ def test_an_empty_question_is_met_with_a_sentence(open_lab):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("group", sft_mistakes.GROUPS)
 def test_every_comparison_is_drawn(open_lab, language, group):
-    app = checked(open_lab("sft", language, part="mistakes", group=group))
+    app = checked(open_lab("sft", language, part="mistakes", group=group, unveil="1"))
     assert len(app.get("plotly_chart")) == len(sft_mistakes.MEASURES[group])
 
 
