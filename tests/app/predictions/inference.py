@@ -27,20 +27,24 @@ ASKED = (
     Asked("quantisation", "fly", {"part": "speed"}, came_out=one_row),
     Asked("pruning", "layer", {"part": "structured"}),
     Asked("pruning", "csr", {"part": "speed"}, came_out="forms"),
+    Asked("pruning", "lead", {"part": "repair"}),
     Asked("distillation", "best", came_out="default"),
+    Asked("distillation", "hot", {"part": "study", "group": "temperature"}),
+    Asked("distillation", "helps", {"part": "study", "group": "match"}),
     Asked("kv_cache", "ratio"),
     Asked("kv_cache", "batching", {"part": "batch"}),
     Asked("kv_cache", "pages", {"part": "pages"}),
     Asked("kv_cache", "forgetting", {"part": "forgetting"}),
     Asked("flash", "error", {"part": "exact"}, came_out="exact"),
     Asked("flash", "faster", {"part": "time"}, came_out="time"),
+    Asked("flash", "raised"),
     Asked("decoding", "speed", came_out="speed"),
+    Asked("decoding", "redraw", {"part": "exactness"}),
+    Asked("decoding", "windy", {"part": "constrained", "grammar": "trap"}),
     Asked("board", "bits"),
+    Asked("board", "batch"),
+    Asked("board", "apart"),
     Asked("production", "gain"),
     Asked("production", "seats", {"part": "served"}),
+    Asked("production", "above_roof", {"part": "machine"}),
 )
-
-# Labs that do not ask three times yet, and how often they do: this table only ever shrinks.
-BELOW_THREE = {
-    "pruning": 2, "distillation": 1, "flash": 2, "decoding": 1, "board": 1, "production": 2,
-}  # fmt: skip
