@@ -37,7 +37,7 @@ def experiment(page: LabPage) -> None:
     wishes = ask_wishes(page)
     place = st.container()  # drawn last, so that what was measured just now is on it
     page.reveal(guess, verdict(kept.result))
-    guess = page.predict("batch", low=1.0, high=16.0, step=0.5, unit="×")
+    guess = page.predict("batch", low=1.0, high=32.0, step=0.5, unit="×")
     page.reveal(guess, batching(kept.result), CLOSE_GAIN)
     st.subheader(page.text("own.title"), anchor=False)
     if page.choice("what", WHAT, WHAT[0]) == "own":
