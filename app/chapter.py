@@ -16,6 +16,7 @@ from app.course import progress, quiz
 from app.errors import guarded
 from app.i18n import Words
 from app.page import LabPage
+from app.reference.annotate import annotated
 
 QUIZ = "quiz"  # stands among the labs in the picker and in ?lab=
 FACETS = ("principle", "derivation", "code", "practice")
@@ -123,7 +124,7 @@ def _facets(lab: LabSpec, words: Words) -> None:
     if facet == "code":
         _code(lab, words)
     else:
-        st.markdown(sections[facet])
+        st.markdown(annotated(words.language, f"{lab.chapter}/{lab.id}", facet))
     if facet == "practice":
         if "questions" in sections:
             practice.questions(lab.id, sections["questions"], words)

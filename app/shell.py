@@ -8,6 +8,7 @@ import streamlit as st
 from app import catalog, i18n, jobs
 from app.catalog import ROOT
 from app.i18n import LANGUAGES, Words
+from app.reference import annotate
 
 
 def run() -> None:
@@ -24,7 +25,11 @@ def run() -> None:
                 icon=chapter.icon, url_path=chapter.id)
         for chapter in catalog.CHAPTERS
     ]  # fmt: skip
-    page = st.navigation([home, *chapters])
+    reference = st.Page(
+        ROOT / "pages" / "reference.py", title=words("reference.nav"), icon=":material/menu_book:",
+        url_path="reference",
+    )  # fmt: skip
+    page = st.navigation([home, *chapters, reference])
     st.html(ROOT / "assets" / "style" / "lab.css")
     page.run()
 
@@ -64,6 +69,8 @@ def _warm_up() -> None:
     torch.set_num_threads(1)  # on a busy small host a second thread makes everything slower
     for lab in catalog.LABS.values():
         lab.module()
+    for language in LANGUAGES:
+        annotate.mark("", language)
     jobs.manager().warm_up()
     gc.collect()
     gc.freeze()

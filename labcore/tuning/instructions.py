@@ -8,9 +8,7 @@ out.
 
 import importlib
 import json
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as DeadlineError
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labcore.errors import LabInputError
+from labcore.text.hub_rows import ANSWER_SECONDS, within
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "instructions"
 BUNDLED = ("en", "zh")
@@ -28,7 +27,6 @@ HUB_SETS = (
 COLUMNS = ("instruction", "input", "output")
 MOST_BYTES = 4_000_000
 MOST_ROWS = 2_000
-ANSWER_SECONDS = 8.0  # for the first question to a hub, name lookup included
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def from_hub(name: str) -> tuple[Instruction, ...]:
     hub = importlib.import_module("huggingface_hub")
     importlib.import_module("huggingface_hub.errors")
     try:
-        _within(ANSWER_SECONDS, lambda: hub.HfApi().dataset_info(name, timeout=ANSWER_SECONDS))
+        within(ANSWER_SECONDS, lambda: hub.HfApi().dataset_info(name, timeout=ANSWER_SECONDS))
         rows = datasets.load_dataset(name, split="train")
     except (OSError, ValueError, DeadlineError, hub.errors.HTTPError) as error:
         raise LabInputError("instructions", name, "data_unreachable") from error
@@ -119,17 +117,3 @@ def usable(rows: Iterable[Mapping[str, Any]]) -> tuple[Instruction, ...]:
     """Those of the first rows that can be trained on."""
     made = (as_instruction(row) for row in islice(rows, MOST_ROWS))
     return tuple(one for one in made if one is not None)
-
-
-def _within(seconds: float, ask: Callable[[], Any]) -> Any:
-    """subtle: a client's time limit does not cover looking a name up, so the question gets a thread."""
-    answer: Future = Future()
-
-    def put() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=put, name="instructions-hub", daemon=True).start()
-    return answer.result(timeout=seconds)

@@ -1,0 +1,1 @@
+"""What stands beside the labs: glossary, data sets, tools, papers, guides, questions and answers."""
