@@ -17,7 +17,7 @@ def show(words: Words) -> None:
     left, right = st.columns([2, 1])
     query = left.text_input(
         words("glossary.search"), key=f"reference.search@{words.language}", max_chars=60,
-        placeholder=words("glossary.search.example"),
+        placeholder=words("example.search"),
     )  # fmt: skip
     chapters = [chapter.id for chapter in catalog.CHAPTERS if chapter.labs]
     chapter = right.selectbox(

@@ -49,7 +49,7 @@ def test_both_languages_have_the_same_sections_in_the_same_order(path):
     assert all(en.values())
 
 
-@pytest.mark.parametrize("path", PROSE_FILES)
+@pytest.mark.parametrize("path", [p for p in PROSE_FILES if not p.startswith("reference/")])
 def test_both_languages_ask_the_same_number_of_exercises_and_answer_each(path):
     counts = set()
     for language in LANGUAGES:
@@ -125,7 +125,7 @@ def test_every_key_named_in_the_screens_code_exists():
             names = [lab] if lab else list(catalog.LABS)
             found = any(
                 Words("en", name).find(key) is not None
-                for name in [*names, "course", "figures", "diagnosis"]
+                for name in [*names, "course", "figures", "diagnosis", "reference"]
             )
             assert found, f"{path.name}: {key}"
 
