@@ -24,6 +24,12 @@ def show() -> None:
         for column, chapter in zip(st.columns(2), catalog.CHAPTERS[left : left + 2], strict=False):
             with column.container(border=True, height="stretch"):
                 _card(chapter, words)
+    with st.container(border=True, key="home-zoo"):
+        st.markdown(words("zoo.about"))
+        st.page_link(
+            catalog.ROOT / "pages" / "bug_zoo.py", label=words("zoo.title"),
+            icon=":material/bug_report:", query_params={"lang": words.language},
+        )  # fmt: skip
     st.subheader(words("home.how"), anchor=False)
     st.markdown(words("home.how.body"))
     st.caption(words("home.offline"))

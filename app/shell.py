@@ -29,7 +29,11 @@ def run() -> None:
         ROOT / "pages" / "reference.py", title=words("reference.nav"), icon=":material/menu_book:",
         url_path="reference",
     )  # fmt: skip
-    page = st.navigation([home, *chapters, reference])
+    zoo = st.Page(
+        ROOT / "pages" / "bug_zoo.py", title=words("zoo.title"), icon=":material/bug_report:",
+        url_path="bug_zoo",
+    )  # fmt: skip
+    page = st.navigation([home, *chapters, zoo, reference])
     st.html(ROOT / "assets" / "style" / "lab.css")
     page.run()
 
@@ -71,6 +75,8 @@ def _warm_up() -> None:
         lab.module()
     for language in LANGUAGES:
         annotate.mark("", language)
+    import app.bug_zoo.page  # noqa: F401 (its wards, and their shown code)
+
     jobs.manager().warm_up()
     gc.collect()
     gc.freeze()
