@@ -47,12 +47,15 @@ def heading(page: LabPage, test: Test) -> None:
 
 def verdict(page: LabPage, test: Test, reading: Reading) -> None:
     """The number, the range of health, and what that means."""
-    told = page.text("reading", measured=number(reading.measured), range=in_health(page, reading))
     meaning = page.text.find(f"verdict.{test.kind}.{reading.verdict}")
     meaning = meaning or page.text(f"verdict.{reading.verdict}")
     fine = reading.verdict == "within"
     show, icon = (st.success, "check_circle") if fine else (st.warning, "warning")
-    show(f"{told} {meaning}", icon=f":material/{icon}:")
+    told = page.text(
+        "reading", measured=number(reading.measured), range=in_health(page, reading),
+        meaning=meaning,
+    )  # fmt: skip
+    show(told, icon=f":material/{icon}:")
 
 
 def curve(page: LabPage, test: Test, lines: dict[str, Reading]) -> None:
@@ -76,7 +79,7 @@ def explain(page: LabPage, ward: Ward, bug: str) -> None:
         st.markdown(page.text("healthy.story"))
         return
     found = ward.bug(bug)
-    st.markdown(f"{what(page, bug)} {page.text(f'bug.{bug}.story')}")
+    st.markdown(f"{what(page, bug)}\n\n{page.text(f'bug.{bug}.story')}")
     left, right = st.columns(2)
     with left:
         st.caption(f":material/check_circle: {page.text('explain.healthy_code')}")

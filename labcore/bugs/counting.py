@@ -1,20 +1,23 @@
 """The ward of counting: what is found, how often at least one answer is right, and whose mean a vector is.
 
-Axes: D documents, N texts, T signs, n answers.
+Axes: D documents, N texts, T tokens, n answers.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 from math import log
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
 from labcore.bugs.case import Bug, Parts, Reading, Test, Ward, equal, followed
 from labcore.frontier.bm25 import BM25, words_of
-from labcore.guard.classifiers import CharGuard, Signs
+from labcore.retrieval.embedding import mean_pooled
+from labcore.text.masking import collate
 from labcore.tuning.pass_at_k import pass_at_k
+from labcore.zoo import load
 
 DOCUMENTS = (
     "the cat sat on the mat", "the dog ran after the cat", "the bird sang in the tree",
@@ -23,10 +26,11 @@ DOCUMENTS = (
 COMMON = "the"
 ANSWERS = 12
 RIGHT = 2
+ENCODER = "world-encoder"
 TEXTS = (
-    "open the red box",
-    "what a day",
-    "please tell me where the blue box in the hall came from",
+    "Lily was sad.",
+    "It was raining.",
+    "One morning, Emma walked to the forest with a yellow hat and played with Gang there.",
 )
 
 # The parts, and what people wrote in their place.
@@ -41,16 +45,11 @@ def drawn_with_replacement(answers: int, right: int, k: int) -> float:
     return 1 - (1 - right / answers) ** k
 
 
-def mean_of_real(hidden: Tensor, real: Tensor) -> Tensor:
-    """One vector for a text.  (N, T, D), (N, T) -> (N, D)"""
-    return (hidden * real[:, :, None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
-
-
 def mean_of_all(hidden: Tensor, real: Tensor) -> Tensor:
-    return hidden.mean(dim=1)
+    return F.normalize(hidden.mean(dim=1), dim=1)
 
 
-PARTS: Parts = {"rarity": BM25.rarity, "estimate": pass_at_k, "pool": mean_of_real}
+PARTS: Parts = {"rarity": BM25.rarity, "estimate": pass_at_k, "pool": mean_pooled}
 
 # The patients.
 
@@ -61,12 +60,14 @@ def index_with(parts: Parts, documents: list[str]) -> BM25:
     return index
 
 
-def guard_with(parts: Parts, seed: int) -> CharGuard:
-    """A small Transformer over signs, untrained, whose pooling is the part."""
-    generator = torch.Generator().manual_seed(seed)
-    guard = CharGuard(Signs.of(TEXTS), generator).eval()
-    guard.line.weight = nn.Parameter(torch.randn(guard.line.weight.shape, generator=generator))
-    return guard
+@torch.no_grad()
+def vectors(parts: Parts, texts: Sequence[str], padding: int = 0) -> Tensor:
+    """A trained encoder reads them in one batch, with so much padding more behind them.  -> (N, D)"""
+    encoder = load(ENCODER)
+    pad = encoder.tokenizer.pad_id
+    ids, real = collate([encoder.tokenizer.encode(text) for text in texts], pad)
+    ids, real = F.pad(ids, (0, padding), value=pad), F.pad(real, (0, padding))
+    return parts["pool"](encoder.model(ids, padding_mask=real).hidden, real)
 
 
 # The tests.
@@ -109,33 +110,18 @@ def first_answer(parts: Parts, seed: int) -> Reading:
     return equal(max(gaps), 1e-9)
 
 
-@torch.no_grad()
 def in_company(parts: Parts, seed: int) -> Reading:
-    """The score of a short text alone, and in a batch with a long one."""
-    guard = guard_with(parts, seed)
-
-    def scores(texts: tuple[str, ...]) -> Tensor:
-        ids = guard.signs.ids(texts)
-        real = ids != 0
-        hidden = guard.body(ids, padding_mask=real).hidden
-        return guard.line(parts["pool"](hidden, real))[:, 0]
-
-    alone = torch.cat([scores((text,)) for text in TEXTS])
-    return equal(float((alone - scores(TEXTS)).abs().max()), 1e-4)
+    """The vectors of three texts, each alone and in one batch: the largest difference of a component."""
+    alone = torch.cat([vectors(parts, [text]) for text in TEXTS])
+    return equal(float((alone - vectors(parts, TEXTS)).abs().max()), 1e-4)
 
 
-@torch.no_grad()
-def by_length(parts: Parts, seed: int) -> Reading:
-    """The score of a text over the number of padding signs behind it, against its score without any."""
-    guard, paddings = guard_with(parts, seed), np.arange(0, 33, 4)
-    ids = guard.signs.ids((TEXTS[0],))
-    found = []
-    for count in paddings:
-        padded = torch.cat([ids, torch.zeros(1, int(count), dtype=torch.int64)], dim=1)
-        real = padded != 0
-        hidden = guard.body(padded, padding_mask=real).hidden
-        found.append(float(guard.line(parts["pool"](hidden, real))))
-    return followed(paddings, found, [found[0]] * len(found), 1e-4)
+def by_padding(parts: Parts, seed: int) -> Reading:
+    """The cosine of a text's vector with itself, over the padding behind it."""
+    paddings = list(range(0, 33, 4))
+    plain = vectors(parts, TEXTS[:1])[0]
+    found = [float(vectors(parts, TEXTS[:1], count)[0] @ plain) for count in paddings]
+    return followed(paddings, found, [1.0] * len(paddings), 1e-4)
 
 
 WARD = Ward(
@@ -146,7 +132,7 @@ WARD = Ward(
         Test("first_answer", "equality", first_answer),
         Test("choices", "curve", all_choices),
         Test("in_company", "equality", in_company),
-        Test("padding_behind", "curve", by_length),
+        Test("padding_behind", "curve", by_padding),
     ),
     (
         Bug("rarity_below_zero", "rarity", rarity_below_zero,
@@ -154,7 +140,6 @@ WARD = Ward(
         Bug("with_replacement", "estimate", drawn_with_replacement,
             ("verl-project/verl#7240",), "reasoning", "choices"),
         Bug("padding_pooled", "pool", mean_of_all,
-            ("jsboige/CoursIA#15045", "huggingface/transformers#17463"), "retrieval", "in_company",
-            shown=CharGuard.forward),
+            ("jsboige/CoursIA#15045", "huggingface/transformers#17463"), "retrieval", "in_company"),
     ),
 )  # fmt: skip

@@ -250,8 +250,7 @@ WARD = Ward(
     ),
     (
         Bug("sqrt_d_model", "scale", model_scale,
-            ("lucidrains/vit-pytorch#65", "karpathy/ng-video-lecture#6"), "by_hand", "kernel",
-            shown=Attention.__init__),
+            ("lucidrains/vit-pytorch#65", "karpathy/ng-video-lecture#6"), "by_hand", "kernel"),
         Bug("rope_layout", "rows", rows_interleaved,
             ("huggingface/transformers#47403", "huggingface/transformers#25199"), "positions",
             "places"),

@@ -1,5 +1,6 @@
 """Every bug of the zoo: a healthy patient passes every test, a sick one fails, and no two bugs read alike."""
 
+import sys
 from math import log
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
-from labcore.bugs import asked, counting, inside, smaller, writing, zoo
+from labcore.bugs import asked, counting, inside, short_run, smaller, writing, zoo
 from labcore.bugs.by_loops import decoder_logits
 from labcore.bugs.case import HEALTHY, Reading
 from labcore.compression.rounding import Grid, GridConfig
@@ -52,6 +53,12 @@ def test_the_test_that_tells_a_bug_is_far_from_its_limit_and_no_test_tells_chanc
     )
     assert excess(sick) > 0.5
     assert excess(well) <= 0
+
+
+@pytest.mark.parametrize("test", short_run.WARD.tests, ids=lambda test: test.id)
+def test_whichever_test_comes_first_trains_the_patient(test):
+    short_run.trained.cache_clear()
+    assert zoo.examine(zoo.Examination("short_run", test.id)).verdict == "within"
 
 
 @WARD
@@ -211,3 +218,32 @@ def test_patients_have_numbers_from_1_to_99():
         with pytest.raises(LabInputError) as error:
             zoo.hidden("inside", number)
         assert error.value.rule == "between"
+
+
+def calls_of(run) -> set:
+    """The code of every Python function that ran."""
+    seen = set()
+
+    def note(frame, event, _):
+        if event == "call":
+            seen.add(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+@BUG
+def test_the_code_that_is_shown_is_the_code_that_runs(bug):
+    """Of the healthy patient the lab's own function, of the sick one what took its place."""
+    ward = zoo.home_of(bug.id)
+    measure = ward.test(bug.told_by).measure
+    healthy = bug.shown or ward.parts[bug.part]
+    # Runs that are kept would not run again.
+    short_run.trained.cache_clear()
+    assert healthy.__code__ in calls_of(lambda: measure(ward.patient(HEALTHY), 0))
+    short_run.trained.cache_clear()
+    assert bug.broken.__code__ in calls_of(lambda: measure(ward.patient(bug.id), 0))
