@@ -20,6 +20,7 @@ LARGEST = ("1", "10", "100", "1000", "all")
 CONTEXTS = tuple(str(2**power) for power in range(9, 18))
 BATCHES = ("1", "4", "16", "64")
 GIGA = 1e9
+RECENT = 2024
 
 
 def published() -> Provenance:
@@ -34,6 +35,7 @@ def experiment(page: LabPage) -> None:
 
 
 def model_map(page: LabPage) -> None:
+    guess = page.predict("plain", options=("few", "half", "most"))
     left, right = st.columns(2)
     with left:
         kind = page.choice("licence_kind", ("all", *KINDS), "all")
@@ -59,14 +61,23 @@ def model_map(page: LabPage) -> None:
         column_config={page.text("column.source"): st.column_config.LinkColumn()},
     )  # fmt: skip
     page.caption("map.empty")
+    page.reveal(guess, still_plain())
     page.offer_notebook(
         "from labcore.ecosystem import catalogue\n\nfor one in catalogue.models():\n"
         "    print(one.date, one.name, f'{one.parameters:.3g}', one.licence.name, one.sources[0])"
     )
 
 
+def still_plain() -> str:
+    """Of all models of the map since 2024: how many keep keys and values of their own for every head."""
+    recent = [one for one in catalogue.models() if one.year >= RECENT]
+    share = sum(one.attention == "mha" for one in recent) / len(recent)
+    return "few" if share < 1 / 3 else "half" if share < 2 / 3 else "most"
+
+
 def fitting(page: LabPage) -> None:
     guess = page.predict("seven", options=("fits", "not"))
+    mixture = page.predict("mixture", options=("fits", "not"))
     here = psutil.virtual_memory().total / GIGA
     left, right = st.columns(2)
     with left:
@@ -94,7 +105,8 @@ def fitting(page: LabPage) -> None:
     unknown = [one.model.name for one in fits if one.cache_gb is None]
     if unknown:
         page.caption("fit.weights_only", names=", ".join(unknown))
-    page.reveal(guess, truth())
+    page.reveal(guess, truth("Llama 2 7B", batch=16))
+    page.reveal(mixture, truth("Mixtral 8x7B", batch=1))
     page.offer_notebook(
         "from labcore.ecosystem import catalogue, fit\n\n"
         f"for one in fit.run(catalogue.models(), fit.{config!r}):\n"
@@ -102,10 +114,10 @@ def fitting(page: LabPage) -> None:
     )
 
 
-def truth() -> str:
-    """Llama 2 7B in 4 bits with sixteen texts of 4,096 tokens: into 16 GB?"""
-    model = next(one for one in catalogue.models() if one.name == "Llama 2 7B")
-    return "fits" if fit.fit(model, FitConfig(16.0, 4, 4096, 16)).fits else "not"
+def truth(name: str, batch: int) -> str:
+    """A model in 4 bits with so many texts of 4,096 tokens: into 16 GB?"""
+    model = next(one for one in catalogue.models() if one.name == name)
+    return "fits" if fit.fit(model, FitConfig(16.0, 4, 4096, batch)).fits else "not"
 
 
 def jobs(page: LabPage) -> None:

@@ -10,6 +10,7 @@ from labcore.frontier import tool_loop as lab
 from labcore.frontier.tool_loop import LoopConfig, LoopStudy, Trace
 
 DEFAULT = LoopConfig()
+LYING = 0.25  # what the guess is about
 ICONS = {"": "check", "failed": "error", "wrong": "warning", "refused": "block"}
 
 
@@ -19,12 +20,20 @@ def experiment(page: LabPage) -> None:
     show(page, trace)
     kept = page.recording("loop", LoopStudy)
     page.figure(charts.loop_study(kept.result, page.text), kept.provenance, "loop_study")
-    page.figure(charts.wrong_results(kept.result, page.text), kept.provenance, "wrong_results")
+    guess = page.predict("lies", low=0.0, high=100.0, step=1.0, unit="%")
+    if guess is not None or page.toggle("unveil_lies", False):
+        page.reveal(guess, round(100 * right_despite(kept.result), 1))
+        page.figure(charts.wrong_results(kept.result, page.text), kept.provenance, "wrong_results")
     page.offer_notebook(
         "from labcore.frontier import tool_loop as lab\n\n"
         f"trace = lab.run(lab.LoopConfig({', '.join(changed_fields(config))}))",
         "for step in trace.steps:\n    print(step)\nprint(trace.end, trace.answer, trace.right)",
     )
+
+
+def right_despite(study: LoopStudy) -> float:
+    """The share of right answers when a quarter of all results are wrong."""
+    return float(study.right_wrong[study.wrong.tolist().index(LYING)])
 
 
 def knobs(page: LabPage) -> LoopConfig:

@@ -26,18 +26,30 @@ def draw(page: LabPage) -> None:
     level = page.choice("level", LEVELS, "all", style="pills")
     if level == "loss":
         page.reveal(guess, band(share(runs, "loss", "full")))
-    for group in GROUPS:
-        inside = [run for run in runs if run.group == group]
-        right = sum(run.right(level) for run in inside)
-        st.markdown(page.text(f"table.group.{group}", right=right, runs=len(inside)))
+    told = say_groups(page, runs, level)
     truths, columns = draw_confusion(page, runs, level, recording.provenance)
     one_run(page, runs, level, recording.provenance, truths, columns)
     shares = {
         group: {level: share(runs, level, group) for level in LEVELS}
-        for group in ("full", "milder")
+        for group in (("full", "milder") if told else ("full",))
     }
     page.figure(charts.by_level(shares, page.text), recording.provenance, "by_level")
     page.offer_notebook(*NOTEBOOK)
+
+
+def say_groups(page: LabPage, runs: Sequence[Judged], level: str) -> bool:
+    """How many runs of each group are named rightly; of smaller doses once that is predicted, or asked
+    for. Whether it was."""
+    for group in GROUPS:
+        inside = [run for run in runs if run.group == group]
+        if group == "milder":
+            guess = page.predict("milder", options=PREDICTED)
+            page.reveal(guess, band(share(runs, "all", group)))
+            if guess is None and not page.toggle("unveil", False):
+                return False
+        right = sum(run.right(level) for run in inside)
+        st.markdown(page.text(f"table.group.{group}", right=right, runs=len(inside)))
+    return True
 
 
 def share(runs: Sequence[Judged], level: str, group: str) -> float:

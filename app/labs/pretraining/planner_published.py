@@ -33,7 +33,10 @@ def draw(page: LabPage) -> None:
         for stage in range(4)
     ]
     states = [tuple(float(size) for size in row) for row in states]
-    page.figure(charts.zero_bars(states, page.text), ANALYTIC, "zero")
+    guess = page.predict("states", low=0.0, high=100.0, step=1.0, unit="%")
+    if guess is not None or page.toggle("unveil", False):
+        page.reveal(guess, 100 * sum(states[1]) / sum(states[0]), tolerance=0.15)
+        page.figure(charts.zero_bars(states, page.text), ANALYTIC, "zero")
     page.offer_notebook(
         "from labcore.distributed.published import compare\n\n"
         "for run in compare():\n"

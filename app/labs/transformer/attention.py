@@ -3,6 +3,7 @@
 One forward pass per model and text, cached for everybody; every view is a slice of it.
 """
 
+import numpy as np
 import streamlit as st
 
 from app import model_picker
@@ -161,10 +162,24 @@ def draw_rollout(page: LabPage, place: Place) -> None:
     if place.heads.kind == "cross":
         page.caption("rollout.cross")
         return
-    shares = page.run(rollout_of, place.config)[place.heads.kind][place.layer]
-    labels = place.heads.queries.labels
+    guess = page.predict("source", options=("itself", "first", "other"))
+    if guess is None and not page.toggle("unveil", False):
+        return
+    layers = page.run(rollout_of, place.config)[place.heads.kind]
+    page.reveal(guess, largest_source(layers[-1][-1]))
+    shares, labels = layers[place.layer], place.heads.queries.labels
     figure = charts.rollout_map(shares, labels, place.layer, page.text)
     page.figure(figure, COMPUTED, "rollout")
+
+
+def largest_source(shares: np.ndarray) -> str:
+    """Of which input token the last position holds most.  (T,)
+
+    >>> largest_source(np.array([0.1, 0.2, 0.7])), largest_source(np.array([0.5, 0.2, 0.3]))
+    ('itself', 'first')
+    """
+    place = int(shares.argmax())
+    return "itself" if place == len(shares) - 1 else "first" if place == 0 else "other"
 
 
 def rollout_of(config: lab.AttentionConfig) -> dict:

@@ -13,6 +13,7 @@ from labcore.architecture import causal_leak as lab
 from labcore.architecture.causal_leak import CausalLeakConfig, CausalLeakResult
 
 DEFAULT = CausalLeakConfig()
+FEW, MOST = 0.1, 0.5  # of the steps
 SPACE = "·"  # on screen, so that a text of nothing but spaces can be seen
 
 
@@ -59,12 +60,16 @@ def draw_result(
     page: LabPage, result: CausalLeakResult, source: Provenance,
     behind: CausalLeakResult | None = None,
 ) -> None:  # fmt: skip
-    """Both curves with the floor, the losses by position, and the writing."""
+    """Both curves with the floor, the losses by position; the writing, once it is predicted."""
     total, floor = int(result.steps[-1]), result.floor_nats
     figure = charts.losses(result.steps, result.nats, floor, total, page.text, behind)
     page.figure(figure, source, "losses")
     say_proof(page, result)
     page.figure(charts.positions(result, page.text), source, "positions")
+    guess = page.predict("rules", options=("few", "some", "most"))
+    if guess is None and not page.toggle("unveil", False):
+        return
+    page.reveal(guess, broken(float(result.forbidden[:, 1].mean())))
     left, right = st.columns(2)
     for at, (column, kind) in enumerate(zip((left, right), lab.KINDS, strict=True)):
         with column:
@@ -92,6 +97,15 @@ def reveal(page: LabPage, result: CausalLeakResult, guess: Guess | None) -> None
     leaking, floor = float(result.nats[:, 1, -1].mean()), result.floor_nats
     near = abs(leaking - floor) < 0.05 * floor
     page.reveal(guess, "at" if near else "below" if leaking < floor else "above")
+
+
+def broken(share: float) -> str:
+    """How many of the steps that a model writes break a rule of the language.
+
+    >>> broken(0.01), broken(0.3), broken(0.9)
+    ('few', 'some', 'most')
+    """
+    return "few" if share < FEW else "some" if share < MOST else "most"
 
 
 def notebook(config: CausalLeakConfig) -> tuple[str, ...]:

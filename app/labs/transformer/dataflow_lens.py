@@ -8,12 +8,13 @@ from app.labs.transformer.dataflow_place import Place
 from app.page import LabPage
 from app.provenance import COMPUTED
 from labcore.architecture import dataflow as lab
-from labcore.architecture.lens import attribute, settled_at
+from labcore.architecture.lens import Attribution, attribute, settled_at
 from labcore.architecture.paths import stream_paths
 from labcore.errors import LabInputError
 
 NOBODY = "none"
 RIVALS = 5
+WRITERS = ("embed", "attn", "mlp")
 
 
 def draw_lens(page: LabPage, place: Place) -> None:
@@ -71,10 +72,27 @@ def draw_credit(page: LabPage, place: Place) -> None:
     except LabInputError as error:
         page.error(error)
         return
+    guess = page.predict("writer", options=WRITERS)
+    if guess is None and not page.toggle("unveil_credit", False):
+        return
+    page.reveal(guess, largest_writer(parts))
     layers = place.walk.config.num_layers
     page.figure(charts.credit(parts, names[token], layers, page.text), COMPUTED, "credit")
     page.caption("credit.total", total=f"{parts.total:.2f}")
     page.figure(charts.credit_heads(parts, page.text), COMPUTED, "credit_heads")
+
+
+def largest_writer(parts: Attribution) -> str:
+    """Which kind of block adds most to the logit, all its layers together."""
+    added = {
+        writer: sum(
+            float(share)
+            for name, share in zip(parts.parts, parts.contributions, strict=True)
+            if name.split(".")[-1] == writer
+        )
+        for writer in WRITERS
+    }
+    return max(WRITERS, key=added.get)
 
 
 def pick_tokens(page: LabPage, names: dict[str, str]) -> tuple[str, str]:

@@ -15,6 +15,8 @@ SHOWN = (rescale, lab.run, lab.up_and_down, lab.gradient_norm, lab.alikeness, la
 PARTS = ("signal", "trainability")
 GAINS = ("0.25", "0.5", "1.0", "1.5", "2.0", "3.0", "4.0")
 COLLAPSE_FROM = 8  # layers without residuals from which the guess can be judged
+# What the guess about growth is about: nothing holds the stream, and the weights are twice as large.
+BARE, BARE_LAYERS = Design(placement="none", gain=2.0, scaled_writers=False), 16
 BARELY, NEARLY_ONE = 0.2, 0.95  # mean cosines: hardly alike, all the same
 
 
@@ -29,9 +31,12 @@ def experiment(page: LabPage) -> None:
 def signal(page: LabPage) -> None:
     config = knobs(page)
     guess = page.predict("collapse", options=("none", "some", "all"))
+    growing = page.predict("growth", options=("tens", "thousands", "millions"))
     result, standard = page.run(lab.run, config), page.run(lab.run, lab.control(config))
     if not config.design.residual and config.num_layers >= COLLAPSE_FROM:
         page.reveal(guess, band(float(result.alike[:, -1].mean())))
+    if config.design == BARE and config.num_layers == BARE_LAYERS:
+        page.reveal(growing, size_band(grown(result)))
     say(page, result)
     is_standard = config.design == STANDARD
     panels(page, result, None if is_standard else standard)
@@ -73,9 +78,23 @@ def band(cosine: float) -> str:
     return "none" if cosine < BARELY else "some" if cosine < NEARLY_ONE else "all"
 
 
+def grown(result: SignalResult) -> float:
+    """How many times its size at the bottom the stream has at the top."""
+    return float((result.size[:, -1] / result.size[:, 0]).mean())
+
+
+def size_band(growth: float) -> str:
+    """The answer to how large the stream becomes.
+
+    >>> size_band(20), size_band(5e3), size_band(5e7)
+    ('tens', 'thousands', 'millions')
+    """
+    return "tens" if growth < 100 else "thousands" if growth < 1e5 else "millions"
+
+
 def say(page: LabPage, result: SignalResult) -> None:
     """The picture in three numbers; or that the numbers have left what a computer can hold."""
-    growth = float((result.size[:, -1] / result.size[:, 0]).mean())
+    growth = grown(result)
     ratio, alike = result.gradient_ratio, float(result.alike[:, -1].mean())
     if not result.readable:
         st.warning(page.text("overflow"), icon=":material/trending_up:")

@@ -27,6 +27,7 @@ PARTS = ("forming", "surgery")
 HEADS = ("1", "2", "4", "8")
 RATES = ("0.0003", "0.001", "0.002", "0.003", "0.005", "0.01", "0.03")
 DEFAULT = InductionConfig()
+NEARLY_ALL, QUARTER = 0.75, 0.25
 
 
 def experiment(page: LabPage) -> None:
@@ -113,11 +114,24 @@ def draw_controls(page: LabPage, recorded: Recording, looks: Sequence[Look] | No
 
 
 def draw_shortcut(page: LabPage, recorded: Recording, result: InductionResult | None) -> None:
-    """What a fixed period hides."""
+    """What a fixed period hides, once it is predicted or asked for."""
     st.subheader(page.text("shortcut"), anchor=False)
     comparison, source = recorded.result, recorded.provenance
+    guess = page.predict("shortcut", options=("all", "half", "quarter"))
+    if guess is None and not page.toggle("unveil", False):
+        return
+    page.reveal(guess, band(float(comparison.cases["fixed"].hard_accuracy[:, -1].mean())))
     page.figure(charts.by_period(comparison, result, page.text), source, "by_period")
     page.figure(charts.impostor(comparison, page.text), source, "impostor")
+
+
+def band(share: float) -> str:
+    """How much of what can be known is right.
+
+    >>> band(0.9), band(0.5), band(0.2)
+    ('all', 'half', 'quarter')
+    """
+    return "all" if share > NEARLY_ALL else "half" if share > QUARTER else "quarter"
 
 
 def draw_result(

@@ -12,6 +12,7 @@ from labcore.architecture.positions_shift import Moved, ShiftConfig, ShiftResult
 
 TEXT_LIMIT = 500
 SIGHT = 1e-3  # a change of a score below this is rounding; the largest shift leaves 5e-5
+TOLD_PLACES = {"sinusoidal", "learned"}
 ONE_STACK_ONLY = ("world-translator",)
 
 
@@ -33,12 +34,33 @@ def draw(page: LabPage) -> None:
     result = page.run(lab.run, config)
     if result.dropped_tokens:
         page.caption("cut.tokens", kept=len(result.tokens), dropped=result.dropped_tokens)
-    if len(result.moved) > 1:  # alone, rounding would fill the whole axis
-        page.figure(charts.changes(result, page.text), COMPUTED, "changes")
-    moved = pick(page, result)
-    say(page, moved, offset)
-    draw_maps(page, result, moved)
+    if len(result.moved) == 1 or noticed(page, result, offset):
+        if len(result.moved) > 1:  # alone, rounding would fill the whole axis
+            page.figure(charts.changes(result, page.text), COMPUTED, "changes")
+        moved = pick(page, result)
+        say(page, moved, offset)
+        draw_maps(page, result, moved)
     offer_notebook(page, config)
+
+
+def noticed(page: LabPage, result: ShiftResult, offset: int) -> bool:
+    """Ask who notices a move, and tell it; whether the pictures may show it."""
+    guess = page.predict("who", options=("absolute", "rotated", "all"))
+    if offset:
+        page.reveal(guess, who_noticed(result))
+    return guess is not None or page.toggle("unveil", False)
+
+
+def who_noticed(result: ShiftResult) -> str:
+    """Only those that are told a place each; RoPE too, which turns by the place; or more still."""
+    names = {moved.encoding for moved in result.moved if moved.score_change > SIGHT}
+    return (
+        "absolute"
+        if names <= TOLD_PLACES
+        else "rotated"
+        if names <= {*TOLD_PLACES, "rope"}
+        else "all"
+    )
 
 
 def pick(page: LabPage, result: ShiftResult) -> Moved:

@@ -1,6 +1,7 @@
 """Build and train your own: the architecture's knobs, a live run, and a walk back through it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -27,6 +28,7 @@ RATES = ("0.00001", "0.0003", "0.001", "0.003", "0.005", "0.01", "0.03", "0.1", 
 KINDS = ("decoder", "encoder", "encoder_decoder")
 POSITIONS = ("rope", "learned", "sinusoidal", "alibi", "t5", "none")
 ACTIVATIONS = ("gelu", "relu", "swiglu")
+NEAR, FAR = 0.05, 0.5  # nats above the recorded run: as good, a little worse
 SNAPSHOTS = 10  # looks at the model in the course of a run
 DEFAULT = BuildTrainConfig()
 
@@ -34,9 +36,44 @@ DEFAULT = BuildTrainConfig()
 def experiment(page: LabPage) -> None:
     config = knobs(page)
     say_size(page, config)
+    double = page.predict("double", low=1.0, high=8.0, step=0.1, unit="×")
+    page.reveal(double, growth(config))
     guess = page.predict("loss", low=0.0, high=8.0, step=0.05, unit=page.text("unit.nats"))
-    page.job(lab.build_and_train, config, lambda view: draw(page, config, view, guess))
+    without = page.predict("without", options=("like", "worse", "far"))
+
+    def picture(view: JobView | None) -> None:
+        draw(page, config, view, guess)
+        if view is not None and view.result is not None and without_positions(config):
+            page.reveal(without, beside_rope(page, view.result))
+
+    page.job(lab.build_and_train, config, picture)
     page.offer_notebook(*notebook(config))
+
+
+# What is asked.
+
+
+def growth(config: BuildTrainConfig) -> float:
+    """How many times the parameters the blocks have in twice the width."""
+    return blocks(replace(config, hidden_size=2 * config.hidden_size)) / blocks(config)
+
+
+def blocks(config: BuildTrainConfig) -> int:
+    """Parameters without the table of tokens."""
+    vocabulary = world().tokenizer.vocab_size
+    return parameter_total(config.model(vocabulary)) - vocabulary * config.hidden_size
+
+
+def without_positions(config: BuildTrainConfig) -> bool:
+    """The recorded run's settings, but for its positions and its seed."""
+    return replace(config, seed=DEFAULT.seed) == replace(DEFAULT, positions="none")
+
+
+def beside_rope(page: LabPage, result: BuildTrainResult) -> str:
+    """How much higher a run ends than the recorded one."""
+    usual = page.recording("default", BuildTrainResult).result.validation_nats[-1]
+    lost = float(result.validation_nats[-1] - usual)
+    return "like" if lost < NEAR else "worse" if lost < FAR else "far"
 
 
 # The knobs.

@@ -5,6 +5,7 @@ from tests.app.predictions.asked import Asked
 ASKED = (
     Asked("tools", "right", {"part": "count"}),
     Asked("tools", "direct", {"part": "learn"}),
+    Asked("tools", "lies", {"part": "loop"}),
     Asked("reasoning", "direct"),
     Asked("reasoning", "outcome", {"part": "votes"}),
     Asked("reasoning", "nodes", {"part": "search"}),
@@ -16,7 +17,6 @@ ASKED = (
     Asked("guard", "luck", {"part": "injection"}),
     Asked("guard", "entropy", {"part": "watermark"}),
     Asked("ecosystem", "seven", {"part": "fit"}),
+    Asked("ecosystem", "mixture", {"part": "fit"}),
+    Asked("ecosystem", "plain"),
 )
-
-# Labs that do not ask three times yet, and how often they do: this table only ever shrinks.
-BELOW_THREE = {"tools": 2, "ecosystem": 1}

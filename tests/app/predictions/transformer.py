@@ -27,30 +27,32 @@ def without_live_curves(monkeypatch):
 
 ASKED = (
     Asked("dataflow", "settled", {"view": "lens"}),
+    Asked("dataflow", "writer", {"view": "credit"}),
     Asked("dataflow", "crossing", {"mode": "design"}),
     Asked("by_hand", "peak", {"part": "scale"}),
     Asked("by_hand", "leak", {"part": "leak"}),
+    Asked("by_hand", "rules", {"part": "leak"}),
     Asked("attention", "labelled"),
     Asked("attention", "probe", {"view": "overview"}, press="attention.probe"),
+    Asked("attention", "source", {"view": "rollout"}),
     Asked("positions", "far", {"part": "length"}, came_out="length", prepare=without_live_curves),
     Asked("positions", "cure", {"part": "rescue"}, came_out="rescue", prepare=without_live_curves),
+    Asked("positions", "who", {"part": "shift"}),
     Asked("heads", "adds_up"),
     Asked("heads", "can_go", {"part": "ranking", "ranked": "world-copier"}, came_out="ranking-world-copier"),
     Asked("heads", "best_count", {"part": "count"}, came_out="count"),
     Asked("heads", "fastest", {"part": "sharing"}, came_out="sharing"),
     Asked("induction", "growth", came_out="default"),
+    Asked("induction", "shortcut"),
     Asked("induction", "wire", {"part": "surgery", "silent": "0.1"}),
     Asked("families", "window", {"window": "3"}),
     Asked("families", "sides", {"part": "text"}),
     Asked("families", "write", {"part": "tasks"}),
     Asked("families", "when", {"part": "alignment"}),
     Asked("depth", "collapse", {"residual": "0"}),
+    Asked("depth", "growth", {"placement": "none", "gain": "2.0", "scaled_writers": "0"}),
     Asked("depth", "deepest", {"part": "trainability"}, press="depth.run", prepare=three_steps),
     Asked("training", "loss", came_out="default"),
+    Asked("training", "double"),
+    Asked("training", "without", {"positions": "none"}, came_out="default"),
 )  # fmt: skip
-
-# Labs that do not ask three times yet, and how often they do: this table only ever shrinks.
-BELOW_THREE = {
-    "dataflow": 2, "by_hand": 2, "attention": 2, "positions": 2, "induction": 2, "depth": 2,
-    "training": 1,
-}  # fmt: skip
