@@ -42,11 +42,10 @@ def say_groups(page: LabPage, runs: Sequence[Judged], level: str) -> bool:
     for. Whether it was."""
     for group in GROUPS:
         inside = [run for run in runs if run.group == group]
-        if group == "milder":
-            guess = page.predict("milder", options=PREDICTED)
-            page.reveal(guess, band(share(runs, "all", group)))
-            if guess is None and not page.toggle("unveil", False):
-                return False
+        if group == "milder" and not page.guess_first(
+            "milder", PREDICTED, band(share(runs, "all", "milder"))
+        ):
+            return False
         right = sum(run.right(level) for run in inside)
         st.markdown(page.text(f"table.group.{group}", right=right, runs=len(inside)))
     return True

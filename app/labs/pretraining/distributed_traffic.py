@@ -25,8 +25,8 @@ def draw(page: LabPage) -> None:
     if guess is None and not page.toggle("unveil", False):
         page.caption("hidden")
         return
-    recorded(page, config)
-    page.reveal(guess, "same")
+    study = recorded(page, config)
+    page.reveal(guess, zero2_beside_ddp(study))
 
 
 def measured(page: LabPage, result: RunResult, source: Provenance) -> None:
@@ -63,7 +63,15 @@ def asked(page: LabPage, result: RunResult) -> None:
     page.caption("asked.about")
 
 
-def recorded(page: LabPage, config: RunConfig) -> None:
+def zero2_beside_ddp(study: Study) -> str:
+    """What a process of the textbook's ZeRO-2 sent, beside one of DDP."""
+    ddp, zero2 = (float(study.sent_bytes[study.at(way=way)].mean()) for way in ("ddp", "zero2"))
+    if abs(zero2 / ddp - 1) < HEADERS_SHARE:
+        return "same"
+    return "less" if zero2 < ddp else "more"
+
+
+def recorded(page: LabPage, config: RunConfig) -> Study:
     """All ways beside each other, for as many processes as the knob says, or for two."""
     processes = config.processes if config.processes in RECORDED else RECORDED[0]
     st.subheader(page.text("all_ways", processes=processes), anchor=False)
@@ -71,3 +79,4 @@ def recorded(page: LabPage, config: RunConfig) -> None:
     study, source = recording.result, recording.provenance
     page.figure(charts.traffic(study, processes, page.text), source, "traffic")
     page.figure(charts.held(study, processes, page.text), source, "held")
+    return study

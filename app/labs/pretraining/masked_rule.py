@@ -10,8 +10,10 @@ from app.provenance import COMPUTED
 from labcore.pretraining import masked_rule as lab
 from labcore.pretraining.masked_rule import Rule, RuleConfig, RuleResult
 from labcore.text.mask_units import UNITS
+from labcore.text.masking import HIDDEN
 
 DEFAULT = Rule()
+ANSWERS = {"fifteen": 15, "twelve": 12, "eighty": 80}  # of 100 tokens
 
 
 def draw(page: LabPage) -> None:
@@ -23,10 +25,10 @@ def draw(page: LabPage) -> None:
         page.caption("cut.text", most=lab.MOST_TOKENS, dropped=result.dropped_tokens)
     page.figure(charts.disguise(result, page.text), COMPUTED, "disguise")
     numbers(page, result)
-    guess = page.predict("hidden", options=("fifteen", "twelve", "eighty"))
+    guess = page.predict("hidden", options=tuple(ANSWERS))
     page.figure(charts.shares(result, rule, page.text), COMPUTED, "shares")
-    if rule == DEFAULT:
-        page.reveal(guess, "twelve")
+    if rule == DEFAULT and result.maskable.any():
+        page.reveal(guess, seen_hidden(result))
     page.offer_notebook(*notebook(RuleConfig(text, rule, seed=seed)))
 
 
@@ -44,6 +46,12 @@ def pick_rule(page: LabPage) -> Rule:
         )  # fmt: skip
         page.caption("kept.rest", percent=100 - hidden - swapped)
     return Rule(rate / 100, hidden / 100, swapped / 100, unit)
+
+
+def seen_hidden(result: RuleResult) -> str:
+    """How many of 100 tokens the model saw as [MASK], over all throws: the nearest answer."""
+    hidden = result.counts[result.maskable, HIDDEN].mean() / result.draws
+    return min(ANSWERS, key=lambda name: abs(ANSWERS[name] - 100 * hidden))
 
 
 def percent(share: float) -> int:

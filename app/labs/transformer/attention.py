@@ -26,6 +26,7 @@ SHOWN = (lab.attend, pattern_targets, head_scores, label_heads, entropy)
 DEFAULT_MODEL = "world-copier"  # its heads have names, in either language
 VIEWS = ("heads", "text", "overview", "rollout", "compare", "bertviz")
 TEXT_LIMIT = 2000
+SOURCES = ("itself", "first", "other")
 FIRST_DEPTH = 2  # where the rollout opens: mixed already, not yet drawn to the first token
 
 
@@ -162,11 +163,9 @@ def draw_rollout(page: LabPage, place: Place) -> None:
     if place.heads.kind == "cross":
         page.caption("rollout.cross")
         return
-    guess = page.predict("source", options=("itself", "first", "other"))
-    if guess is None and not page.toggle("unveil", False):
-        return
     layers = page.run(rollout_of, place.config)[place.heads.kind]
-    page.reveal(guess, largest_source(layers[-1][-1]))
+    if not page.guess_first("source", SOURCES, largest_source(layers[-1][-1])):
+        return
     shares, labels = layers[place.layer], place.heads.queries.labels
     figure = charts.rollout_map(shares, labels, place.layer, page.text)
     page.figure(figure, COMPUTED, "rollout")

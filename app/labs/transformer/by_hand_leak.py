@@ -13,6 +13,7 @@ from labcore.architecture import causal_leak as lab
 from labcore.architecture.causal_leak import CausalLeakConfig, CausalLeakResult
 
 DEFAULT = CausalLeakConfig()
+SHARES = ("few", "some", "most")
 FEW, MOST = 0.1, 0.5  # of the steps
 SPACE = "·"  # on screen, so that a text of nothing but spaces can be seen
 
@@ -66,10 +67,8 @@ def draw_result(
     page.figure(figure, source, "losses")
     say_proof(page, result)
     page.figure(charts.positions(result, page.text), source, "positions")
-    guess = page.predict("rules", options=("few", "some", "most"))
-    if guess is None and not page.toggle("unveil", False):
+    if not page.guess_first("rules", SHARES, broken(float(result.forbidden[:, 1].mean()))):
         return
-    page.reveal(guess, broken(float(result.forbidden[:, 1].mean())))
     left, right = st.columns(2)
     for at, (column, kind) in enumerate(zip((left, right), lab.KINDS, strict=True)):
         with column:

@@ -72,10 +72,8 @@ def draw_credit(page: LabPage, place: Place) -> None:
     except LabInputError as error:
         page.error(error)
         return
-    guess = page.predict("writer", options=WRITERS)
-    if guess is None and not page.toggle("unveil_credit", False):
+    if not page.guess_first("writer", WRITERS, largest_writer(parts)):
         return
-    page.reveal(guess, largest_writer(parts))
     layers = place.walk.config.num_layers
     page.figure(charts.credit(parts, names[token], layers, page.text), COMPUTED, "credit")
     page.caption("credit.total", total=f"{parts.total:.2f}")

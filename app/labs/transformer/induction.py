@@ -117,10 +117,9 @@ def draw_shortcut(page: LabPage, recorded: Recording, result: InductionResult | 
     """What a fixed period hides, once it is predicted or asked for."""
     st.subheader(page.text("shortcut"), anchor=False)
     comparison, source = recorded.result, recorded.provenance
-    guess = page.predict("shortcut", options=("all", "half", "quarter"))
-    if guess is None and not page.toggle("unveil", False):
+    found = band(float(comparison.cases["fixed"].hard_accuracy[:, -1].mean()))
+    if not page.guess_first("shortcut", ("all", "half", "quarter"), found):
         return
-    page.reveal(guess, band(float(comparison.cases["fixed"].hard_accuracy[:, -1].mean())))
     page.figure(charts.by_period(comparison, result, page.text), source, "by_period")
     page.figure(charts.impostor(comparison, page.text), source, "impostor")
 

@@ -216,7 +216,7 @@ def test_before_a_run_the_recorded_seeds_are_shown(open_lab):
 
 
 def test_a_run_ends_in_curves_a_proof_and_writing(open_lab):
-    app = checked(press(open_lab("by_hand", **QUICK), "by_hand.run"))
+    app = checked(press(open_lab("by_hand", **QUICK, unveil="1"), "by_hand.run"))
     text = said(app)
     assert "Finished in" in text
     assert "measured now" in text

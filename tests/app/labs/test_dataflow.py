@@ -171,7 +171,7 @@ def test_the_lens_is_hidden_until_a_guess_is_locked_then_scored():
 
 
 def test_credit_adds_up_to_the_models_logit_on_the_page():
-    app = opened(view="credit")
+    app = opened(view="credit", unveil="1")
     walk = run_model(zoo.load("world-decoder"), DataflowConfig(text=TEXT))
     total = EN("credit.total", total=f"{walk.arrays['logits'][-1].max():.2f}")
     assert total in [caption.value for caption in app.caption]

@@ -39,7 +39,7 @@ def default() -> induction.InductionResult:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_first_picture_is_the_recorded_run_with_its_controls(open_lab, language):
-    app = checked(open_lab("induction", language))
+    app = checked(open_lab("induction", language, unveil="1"))
     assert {"en": "recorded", "zh": "实测录制"}[language] in said(app)
     assert len(app.get("echarts_chart")) == 5  # circuit, losses, wires, controls, periods
     assert len(app.get("plotly_chart")) == 1
@@ -65,7 +65,7 @@ def test_the_moment_chooses_the_maps(open_lab, default):
 
 
 def test_settings_that_were_not_run_show_the_controls_alone(open_lab):
-    app = checked(open_lab("induction", seed="7"))
+    app = checked(open_lab("induction", seed="7", unveil="1"))
     assert "have not been run yet" in said(app)
     assert len(app.get("echarts_chart")) == 2
     assert canvases(app) == []

@@ -173,7 +173,7 @@ def test_the_chosen_pipeline_opens_as_a_timeline(open_lab):
 
 
 def test_zero_states_of_the_paper_stand_in_the_last_part(open_lab):
-    app = checked(open_lab("planner", part="published"))
+    app = checked(open_lab("planner", part="published", unveil="1"))
     assert "120, 31.4, 16.6 and 1.9 GB" in said(app)
     assert "+10 %" in said(app)
 

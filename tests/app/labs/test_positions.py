@@ -13,6 +13,7 @@ from labcore.architecture.positions_rescue import CURES, RescueResult
 from tests.app.conftest import checked, elements, press, said
 
 PICTURES = {"shapes": (2, 1), "shift": (3, 1), "order": (1, 1), "length": (0, 2), "rescue": (0, 2)}
+UNVEILED = {"shift": {"unveil": "1"}}
 QUICK = {"steps": "50", "use_rope": "0", "use_learned": "0"}
 
 
@@ -41,7 +42,7 @@ def short(monkeypatch):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", PICTURES)
 def test_every_part_draws_its_pictures(open_lab, language, part):
-    app = checked(open_lab("positions", language, part=part))
+    app = checked(open_lab("positions", language, part=part, **UNVEILED.get(part, {})))
     canvases, curves = PICTURES[part]
     assert len(elements(app, "bidi_component")) == canvases
     assert len(app.get("echarts_chart")) == curves
@@ -58,9 +59,9 @@ def test_every_encoding_has_its_shape(open_lab, encoding):
 
 
 def test_moving_the_sentence_is_told_in_numbers(open_lab):
-    app = checked(open_lab("positions", part="shift", encoding="alibi", offset="4096"))
+    app = checked(open_lab("positions", part="shift", unveil="1", encoding="alibi", offset="4096"))
     assert "does not notice the move by 4096" in said(app)
-    app = checked(open_lab("positions", part="shift", encoding="learned", offset="1"))
+    app = checked(open_lab("positions", part="shift", unveil="1", encoding="learned", offset="1"))
     assert "notices the move by 1" in said(app)
     app = checked(open_lab("positions", part="shift", who="model", offset="64"))
     assert "**RoPE** does not notice" in said(app)
@@ -78,7 +79,7 @@ def test_reordering_is_told_reader_by_reader(open_lab):
     "text", ["", " ", "<b>*x*</b> $x$ {y}", "🙂", "狗咬人。" * 100, "\u202eabc"]
 )
 def test_any_text_gets_a_picture_or_a_sentence(open_lab, part, text):
-    app = checked(open_lab("positions", part=part, text=text))
+    app = checked(open_lab("positions", part=part, text=text, **UNVEILED.get(part, {})))
     assert elements(app, "bidi_component") or len(app.warning) == 1
 
 
