@@ -79,7 +79,33 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "guard": ("safety", "tools"),
 }
 
+# Where a lab's mathematics is shown by itself: labs of the page `foundations`.
+MATHEMATICS: dict[str, tuple[str, ...]] = {
+    "dataflow": ("matrices",),
+    "by_hand": ("matrices", "gradients"),
+    "heads": ("matrices",),
+    "depth": ("gradients",),
+    "training": ("gradients", "information"),
+    "masked": ("probability",),
+    "objectives": ("probability", "information"),
+    "monitor": ("gradients",),
+    "clinic": ("gradients",),
+    "traps": ("gradients",),
+    "scaling": ("information",),
+    "lora": ("matrices",),
+    "reward": ("probability", "gradients"),
+    "rlhf": ("information",),
+    "dpo": ("information",),
+    "quantisation": ("matrices",),
+    "pruning": ("matrices",),
+    "distillation": ("information",),
+    "decoding": ("probability",),
+    "guard": ("probability",),
+}
+
 CHAPTERS: tuple[ChapterSpec, ...] = (
+    # A side road, numbered 0: the mathematics, for whoever needs it.
+    _chapter(0, "foundations", "functions", "matrices", "probability", "gradients", "information"),
     _chapter(
         1, "transformer", "account_tree",
         "dataflow", "by_hand", "attention", "positions", "heads", "induction", "families",
@@ -129,6 +155,8 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
 )  # fmt: skip
 
+COURSE = tuple(chapter for chapter in CHAPTERS if chapter.number)  # without the side road
+
 LABS: dict[str, LabSpec] = {lab.id: lab for chapter in CHAPTERS for lab in chapter.labs}
 
 
@@ -136,6 +164,11 @@ def after(lab: LabSpec) -> LabSpec | None:
     """The next lab of the course, on into the next chapter; None after the last."""
     order = list(LABS.values())
     return next(iter(order[order.index(lab) + 1 :]), None)
+
+
+def used_by(mathematics: str) -> tuple[str, ...]:
+    """The labs that name this one under `MATHEMATICS`."""
+    return tuple(lab for lab, needed in MATHEMATICS.items() if mathematics in needed)
 
 
 def chapter(id: str) -> ChapterSpec:

@@ -26,7 +26,8 @@ def open_chapter(id: str) -> None:
     """Draw one chapter's page: its heading, the picker of its labs and the lab picked."""
     chapter = catalog.chapter(id)
     words = Words(st.session_state["language"])
-    st.caption(f"{chapter.icon} {words('chapter.number', number=chapter.number)}")
+    said = "chapter.number" if chapter.number else "chapter.side"
+    st.caption(f"{chapter.icon} {words(said, number=chapter.number)}")
     st.title(words(f"chapter.{id}"), anchor=False)
     if not chapter.labs:
         _announce(chapter, words)
@@ -82,6 +83,13 @@ def _before(lab: LabSpec, words: Words) -> None:
         st.caption(f":material/foundation: {needs}", width="content")
         needed = [catalog.LABS[id] for id in catalog.NEEDS.get(lab.id, ())]
         _ways(needed, words, ":material/arrow_back:")
+        for said, labs in (
+            ("lab.mathematics", catalog.MATHEMATICS.get(lab.id, ())),
+            ("lab.used_by", catalog.used_by(lab.id)),
+        ):
+            if labs:
+                st.caption(f":material/functions: {words(said)}", width="content")
+                _ways([catalog.LABS[id] for id in labs], words, ":material/arrow_outward:")
 
 
 def _after(lab: LabSpec, words: Words) -> None:

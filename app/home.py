@@ -20,8 +20,9 @@ def show() -> None:
     _try(words)
     _way(words)
     st.subheader(words("home.chapters"), anchor=False)
-    for left in range(0, len(catalog.CHAPTERS), 2):
-        for column, chapter in zip(st.columns(2), catalog.CHAPTERS[left : left + 2], strict=False):
+    cards = [*catalog.COURSE, catalog.chapter("foundations")]
+    for left in range(0, len(cards), 2):
+        for column, chapter in zip(st.columns(2), cards[left : left + 2], strict=False):
             with column.container(border=True, height="stretch"):
                 _card(chapter, words)
     with st.container(border=True, key="home-zoo"):
@@ -127,7 +128,8 @@ def _take_along(words: Words) -> None:
 
 
 def _card(chapter: ChapterSpec, words: Words) -> None:
-    st.markdown(f"**{chapter.icon} {chapter.number} · {words(f'chapter.{chapter.id}')}**")
+    number = f"{chapter.number} · " if chapter.number else ""
+    st.markdown(f"**{chapter.icon} {number}{words(f'chapter.{chapter.id}')}**")
     st.markdown(words(f"chapter.{chapter.id}.about"))
     if not chapter.labs:
         st.caption(words("chapter.unopened"))

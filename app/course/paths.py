@@ -1,8 +1,8 @@
 """Routes through the labs, as plain tuples, and where a learner stands on one.
 
-The beginner's route is the course in its order. The others leave out what their reader can do without,
-or put first what they came for. A lab's own needs (`catalog.NEEDS`) come before it on every route; a test
-holds it.
+The beginner's route is the course in its order; the mathematics (`foundations`) is a side road off it.
+The others leave out what their reader can do without, or put first what they came for.
+A lab's own needs (`catalog.NEEDS`) come before it on every route; a test holds it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from app import catalog, practice
 from app.course import progress
 
 ROUTES: dict[str, tuple[str, ...]] = {
-    "beginner": tuple(catalog.LABS),
+    "beginner": tuple(lab.id for chapter in catalog.COURSE for lab in chapter.labs),
     "architecture": (
         "dataflow", "by_hand", "attention", "positions", "heads", "induction", "families", "depth",
         "training", "scaling", "budget", "flash", "kv_cache",

@@ -26,7 +26,7 @@ def tell_beats(beats: Passage, language: str, then: Node) -> Node:
     return then
 
 
-def _named(plot: Plot) -> Passage:
+def named(plot: Plot) -> Passage:
     return [(f"beat {position}", beat) for position, beat in enumerate(plot)]
 
 
@@ -34,7 +34,7 @@ def story_nodes(language: str) -> Node:
     """All plots in one language, from its tag to `<|eos|>`."""
     ending = Say(EOS, End())
     return Say(
-        f"<|{language}|>", _equally([tell_beats(_named(plot), language, ending) for plot in PLOTS])
+        f"<|{language}|>", _equally([tell_beats(named(plot), language, ending) for plot in PLOTS])
     )
 
 
@@ -42,7 +42,7 @@ def passages() -> list[Passage]:
     """One beat or two neighbours of a plot, if short in both languages."""
     windows = []
     for plot in PLOTS:
-        beats = _named(plot)
+        beats = named(plot)
         windows += [beats[at : at + size] for size in (1, 2) for at in range(len(beats) - size + 1)]
     return [window for window in windows if _most_words(window) <= PASSAGE_WORDS]
 

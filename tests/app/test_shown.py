@@ -22,6 +22,19 @@ from tests.app.conftest import press
 MOST_LINES = 60  # what fits on a screen and a half
 
 
+def every_part_of(*parts):
+    """Draws these parts of a lab, one after the other."""
+
+    def prepare(app):
+        for part in parts:
+            app.query_params["part"] = part
+            app = app.run()
+            assert not app.exception
+        return app
+
+    return prepare
+
+
 def every_part_of_by_hand(app):
     for part in ("scale", "leak"):
         app.query_params["part"] = part
@@ -378,6 +391,10 @@ PREPARE = {
     "scaling": every_part_of_scaling,
     "reasoning": every_part_of_reasoning,
     "retrieval": every_part_of_retrieval,
+    "matrices": every_part_of("product", "spectrum"),
+    "probability": every_part_of("story", "plot"),
+    "gradients": every_part_of("graph", "chain"),
+    "information": every_part_of("fit", "mutual"),
 }
 QUICK = {
     "guard": {"example": "personal"},

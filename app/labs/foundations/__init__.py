@@ -1,0 +1,1 @@
+"""Labs of the side road: the mathematics."""

@@ -1,0 +1,1 @@
+"""The mathematics that the chapters ask for: matrices, probability, gradients, information."""
