@@ -13,13 +13,13 @@ from app.charts.explore import plotly_figure
 from app.figures import Figure
 from app.i18n import Words
 from labcore.foundations.descent import DescentResult, SweepResult
-from labcore.foundations.graph import ChainResult, GraphResult
+from labcore.foundations.graph import LEAVES, ChainResult, GraphResult
 
 ROLES = {"plain": "sgd", "momentum": "muon", "adamw": "adamw"}
 LOWEST = 1e-16  # what is smaller is drawn there
 # Where the nodes stand: x to the right with the forward pass, y upwards.
-PLACES = {"w": (0, 2), "x": (0, 1), "b": (1, 0), "v": (3, 0), "wx": (1, 1.5), "a": (2, 1), "h": (3, 1),
-          "s": (4, 0.6), "loss": (5, 0.6)}  # fmt: skip
+PLACES = {"w": (0, 2.5), "x": (0, 1.3), "b": (1, 0.2), "v": (3, 0.2), "wx": (1, 1.9), "a": (2, 1.0),
+          "h": (3, 1.9), "s": (4, 1.0), "loss": (5, 1.9)}  # fmt: skip
 
 
 def powers(values: np.ndarray, lowest: float = LOWEST) -> np.ndarray:
@@ -111,12 +111,12 @@ def graph(result: GraphResult, text: Words) -> Figure:
     values = dict(zip(result.names, result.values, strict=True))
     gradients = dict(zip(result.names, result.gradients, strict=True))
     x, y = (np.array([PLACES[name][axis] for name in result.names]) for axis in (0, 1))
-    colours = [theme.MEANING["key" if name in "wxbv" else "dropped" if name == "loss" else "changed"]
+    colours = [theme.MEANING["key" if name in LEAVES else "dropped" if name == "loss" else "changed"]
                for name in result.names]  # fmt: skip
     nodes = go.Scatter(
         x=x, y=y, mode="markers+text", hoverinfo="text", showlegend=False, textposition="middle center",
-        text=[f"<b>{name}</b>" for name in result.names], textfont={"color": "white", "size": 13},
-        marker={"size": 44, "color": colours},
+        text=[f"<b>{name}</b>" for name in result.names], textfont={"color": "white", "size": 12},
+        marker={"size": 36, "color": colours},
         hovertext=[f"{name} = {values[name]:.4f}<br>∂loss/∂{name} = {gradients[name]:.4f}"
                    for name in result.names],
     )  # fmt: skip
@@ -125,7 +125,7 @@ def graph(result: GraphResult, text: Words) -> Figure:
         (x0, y0), (x1, y1) = PLACES[start], PLACES[end]
         figure.add_annotation(
             x=x1, y=y1, ax=x0, ay=y0, axref="x", ayref="y", xref="x", yref="y", showarrow=True, text="",
-            arrowhead=2, arrowwidth=1.6, arrowcolor=theme.MEANING["neutral"], standoff=23, startstandoff=23,
+            arrowhead=2, arrowwidth=1.6, arrowcolor=theme.MEANING["neutral"], standoff=20, startstandoff=20,
         )  # fmt: skip
         figure.add_annotation(
             x=(x0 + x1) / 2, y=(y0 + y1) / 2, text=f"×{slope:.2f}", showarrow=False, yshift=11,
@@ -133,12 +133,12 @@ def graph(result: GraphResult, text: Words) -> Figure:
         )  # fmt: skip
     for name in result.names:
         px, py = PLACES[name]
-        figure.add_annotation(x=px, y=py, text=f"{values[name]:.3f}", showarrow=False, yshift=32,
+        figure.add_annotation(x=px, y=py, text=f"{values[name]:.3f}", showarrow=False, yshift=27,
                               font={"color": theme.MEANING["forward"]})  # fmt: skip
-        figure.add_annotation(x=px, y=py, text=f"∂ {gradients[name]:.3f}", showarrow=False, yshift=-32,
+        figure.add_annotation(x=px, y=py, text=f"∂ {gradients[name]:.3f}", showarrow=False, yshift=-27,
                               font={"color": theme.MEANING["gradient"]})  # fmt: skip
     figure.update_xaxes(visible=False, range=(-0.45, 5.45))
-    figure.update_yaxes(visible=False, range=(-0.6, 2.6))
+    figure.update_yaxes(visible=False, range=(-0.3, 3.0))
     table = pd.DataFrame({text("column.node"): result.names, text("column.value"): result.values,
                           text("column.gradient"): result.gradients})  # fmt: skip
     alt = text("alt.graph", loss=f"{values['loss']:.3f}", slope=f"{gradients['w']:.3f}")
@@ -150,7 +150,7 @@ def differences(result: GraphResult, text: Words) -> Figure:
     roles = {"one_sided": "baseline", "central": "changed", "central_32": "rejected"}
     return curve(
         [
-            Series(text(f"difference.{name}"), np.log10(result.steps), powers(found), roles[name],
+            Series(text(f"difference.{name}"), -np.log10(result.steps), powers(found), roles[name],
                    points=True)
             for name, found in result.errors.items()
         ],

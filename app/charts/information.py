@@ -61,7 +61,7 @@ def fits(result: HumpsResult, text: Words) -> Figure:
                 for name, role in FITS.items()
             ),
         ],
-        x_title="x", y_title=text("axis.density"), x_range=(-6, 6), y_range=(0, None), height=320,
+        x_title="x", y_title="", x_range=(-6, 6), y_range=(0, None), height=320,
         alt=text("alt.fits", forward=f"{result.best['forward'][1]:.2f}",
                  reverse=f"{result.best['reverse'][1]:.2f}", mean=f"{result.best['reverse'][0]:.2f}"),
     )  # fmt: skip
