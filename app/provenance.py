@@ -18,7 +18,7 @@ COLOURS: dict[Kind, str] = {
     "computed": "blue",
     "analytic": "violet",
     "recorded": "orange",
-    "published": "primary",
+    "published": "yellow",
     "illustrative": "gray",
 }
 

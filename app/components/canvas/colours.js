@@ -30,9 +30,9 @@ function luminance([red, green, blue]) {
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 }
 
-// Ink that can be read on a colour of the map.
+// Ink that can be read on a colour of the map: black or white, as only they reach 4.5:1 on every colour.
 function inkOn(colour) {
-  return luminance(colour) > 0.18 ? "#14171c" : "#ffffff";
+  return luminance(colour) > 0.179 ? "#000000" : "#ffffff";
 }
 
 function themeAround(node) {
