@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
 export OMP_NUM_THREADS := 1
 
-.PHONY: run dev test check format load recordings checkpoints clean
+.PHONY: run dev test check format load pages recordings checkpoints clean
 
 run: $(VENV)/.run ## create .venv, install, serve on http://localhost:8501
 	$(SERVE)
@@ -30,6 +30,9 @@ format: $(VENV)/.test
 
 load: $(VENV)/.test ## thirty sessions at once; prints the table of the README
 	$(BIN)/python -m benchmarks.thirty
+
+pages: $(VENV)/.test ## memory of each page and the first picture; prints the table of the README
+	$(BIN)/python -m benchmarks.pages
 
 checkpoints: $(VENV)/.run ## train the bundled models again (about an hour and a half on one core)
 	$(BIN)/python -m labcore.recipes.world_decoder

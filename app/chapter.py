@@ -152,7 +152,7 @@ def _code(lab: LabSpec, words: Words) -> None:
     st.markdown(words("code.about"))
     for function in lab.module().SHOWN:
         st.caption(f"`{function.__module__}.{function.__qualname__}`")
-        st.code(source(function), language="python")
+        st.code(source(function), language="python", wrap_lines=True)
 
 
 @cache

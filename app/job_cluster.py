@@ -63,8 +63,35 @@ class _Worker:
     reported: bool = False
 
 
-class WorkerPool:
-    """Starts, replaces and ends the workers; carries runs to them. Used by one thread."""
+class Pool:
+    """Carries runs to the workers of a cluster. Used by one thread."""
+
+    _client: Client
+    _failed_starts = 0
+
+    def submit(self, job: str, run_path: str, config: Any) -> Future:
+        return self._client.submit(job_worker.carry_out, job, run_path, config, key=job, pure=False)
+
+    def exchange(self, orders: dict[str, tuple[Wish, int]]) -> dict[str, tuple[int, list]]:
+        """Bring wishes to the workers, and back the events that the server does not hold yet."""
+        answers = self._client.run(job_worker.exchange, orders, on_error="ignore")
+        return {job: news for answer in answers.values() for job, news in answer.items()}
+
+    def collect(self, future: Future) -> Outcome:
+        """The outcome of a run that is done."""
+        try:
+            outcome = future.result()
+        except (KilledWorker, CancelledError):
+            return Outcome("lost")
+        except Exception as error:
+            log.exception("A result did not come back")
+            return Outcome("failed", error=Failure(type(error).__name__, str(error)))
+        self._failed_starts = 0
+        return outcome
+
+
+class WorkerPool(Pool):
+    """Starts, replaces and ends the workers of this machine."""
 
     def __init__(self, limit: int | None = None):
         self.limit = limit or worker_limit()
@@ -77,7 +104,7 @@ class WorkerPool:
             )  # fmt: skip
         self._client = Client(self._cluster)
         self._workers: list[_Worker] = []
-        self._started = self._failed_starts = 0
+        self._started = 0
 
     # Processes.
 
@@ -119,28 +146,6 @@ class WorkerPool:
             command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True
         )
         return _Worker(process, name)
-
-    # Runs.
-
-    def submit(self, job: str, run_path: str, config: Any) -> Future:
-        return self._client.submit(job_worker.carry_out, job, run_path, config, key=job, pure=False)
-
-    def exchange(self, orders: dict[str, tuple[Wish, int]]) -> dict[str, tuple[int, list]]:
-        """Bring wishes to the workers, and back the events that the server does not hold yet."""
-        answers = self._client.run(job_worker.exchange, orders, on_error="ignore")
-        return {job: news for answer in answers.values() for job, news in answer.items()}
-
-    def collect(self, future: Future) -> Outcome:
-        """The outcome of a run that is done."""
-        try:
-            outcome = future.result()
-        except (KilledWorker, CancelledError):
-            return Outcome("lost")
-        except Exception as error:
-            log.exception("A result did not come back")
-            return Outcome("failed", error=Failure(type(error).__name__, str(error)))
-        self._failed_starts = 0
-        return outcome
 
     def close(self) -> None:
         """End everything; no process and no file stays."""

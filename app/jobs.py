@@ -28,7 +28,7 @@ from app.job_worker import Failure, Outcome
 from app.results import CODE_VERSION
 
 if TYPE_CHECKING:
-    from app.job_cluster import WorkerPool
+    from app.job_cluster import Pool
 
 __all__ = ["ANYONE", "Failure", "Job", "JobManager", "JobView", "manager"]
 
@@ -158,10 +158,7 @@ class JobManager:
     def _serve(self) -> None:
         pool, outcome = None, Outcome("stopped")
         try:
-            # Imported here: it takes a third of a second that the first page need not wait for.
-            from app.job_cluster import WorkerPool
-
-            pool = WorkerPool(self.workers)
+            pool = self._pool()
             while not self._closing:
                 self._turn(pool)
                 under_way = self._running or self._shared.queue or not pool.ready()
@@ -175,7 +172,15 @@ class JobManager:
             if pool:
                 pool.close()
 
-    def _turn(self, pool: "WorkerPool") -> None:
+    def _pool(self) -> "Pool":
+        # Imported here: it takes a third of a second that the first page need not wait for.
+        from app.job_cluster import WorkerPool
+        from app.job_shared import SharedCluster
+
+        address = os.environ.get("LLM_LAB_DASK")
+        return SharedCluster(address) if address else WorkerPool(self.workers)
+
+    def _turn(self, pool: "Pool") -> None:
         self._mind_watchers()
         pool.keep(max(1, len(self._running) + len(self._shared.queue)))
         self._dispatch(pool)
@@ -187,7 +192,7 @@ class JobManager:
             del self._running[job.id]
         self._dispatch(pool)
 
-    def _dispatch(self, pool: "WorkerPool") -> None:
+    def _dispatch(self, pool: "Pool") -> None:
         with self._shared.lock:
             while self._shared.queue and len(self._running) < pool.ready():
                 job = self._shared.queue.popleft()

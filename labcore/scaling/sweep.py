@@ -15,7 +15,7 @@ Axes: P points.
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -211,8 +211,11 @@ def connected(address: str) -> Iterator["Client | None"]:
     if not address:
         yield None
         return
-    from distributed import Client
+    from distributed import Client, get_worker, secede
 
+    with suppress(ValueError):  # as a task of a cluster: leave its place to the runs that it waits for
+        get_worker()
+        secede()
     with Client(address, set_as_default=False) as client:
         yield client
 

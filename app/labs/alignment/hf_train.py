@@ -177,7 +177,7 @@ def script(page: LabPage, config: HFConfig) -> None:
             mime="application/json", on_click="ignore", icon=":material/download:", key="hf.rows",
         )  # fmt: skip
     with st.expander(page.text("script.read"), key="hf-read"):
-        st.code(SCRIPT, language="python")
+        st.code(SCRIPT, language="python", wrap_lines=True)
 
 
 def longer(page: LabPage) -> None:
