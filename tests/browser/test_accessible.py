@@ -9,7 +9,8 @@ from app.i18n import LANGUAGES, Words
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 THEMES = ("light", "dark")
-BUSY = "[data-testid=stStatusWidget], [data-testid=stSkeleton]"  # a run goes on, a figure is on its way
+# A run goes on, a figure is on its way, or what an earlier run drew still stands there, faded.
+BUSY = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]"
 STYLED = "() => [...document.querySelectorAll('style')].some((s) => s.textContent.includes('A calm page'))"
 
 
