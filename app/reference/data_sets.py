@@ -148,7 +148,8 @@ def _library(words: Words) -> None:
         words("data.number"), 1, len(told.documents), 1, key="reference.library"
     )
     document = told.documents[number - 1]
-    st.text(f"{document.title}\n{document.text}")
+    st.caption(document.title)
+    st.text(document.text)
     asked = [one for one in told.questions if one.document == number - 1]
     table([{words("data.question"): one.text, words("data.answer"): one.answer} for one in asked])
 

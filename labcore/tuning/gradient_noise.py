@@ -4,7 +4,8 @@ The same policy, never updated, is asked again and again. Each batch gives one p
 lie apart is the noise that training has to live with. Whatever is taken off every score without looking at
 the answer itself leaves the mean gradient where it is.
 
-Source: Williams 1992; Kool et al., arXiv:1903.03934 (others of the group as the baseline).
+Sources: Williams 1992; others of the group as the baseline, Kool et al. 2019, "Buy 4 REINFORCE samples, get
+a baseline for free!" (openreview.net/forum?id=r1lgTGL5DE).
 Axes: B = Q · G answers, Q sums, G answers to each, W weights, N batches, S seeds.
 """
 
