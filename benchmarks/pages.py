@@ -86,8 +86,9 @@ def pictures(warm: float, rounds: int) -> str:
             again = [first_picture(browser, address) for _ in range(rounds)]
         browser.close()
     return (
-        f"From starting the server to the first visitor's picture: {cold:.1f} s. A new visitor's picture on the "
-        f"warm server, median and longest of {rounds}: {statistics.median(again):.1f} and {max(again):.1f} s."
+        f"From starting the server to the first visitor's picture: {cold:.1f} s. A new visitor's picture on "
+        f"the warm server, median and longest of {rounds}: {statistics.median(again):.1f} and "
+        f"{max(again):.1f} s."
     )
 
 
@@ -96,7 +97,9 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=25, help="seconds for a server's warm-up")
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
-    print("| page | labs | MB, warm | MB, all its labs opened | seconds to open a lab, median | longest |")
+    print(
+        "| page | labs | MB, warm | MB, all its labs opened | seconds to open a lab, median | longest |"
+    )
     print("|---|---|---|---|---|---|")
     for chapter in catalog.CHAPTERS:
         print(held(chapter, asked.warm), flush=True)

@@ -213,7 +213,9 @@ def connected(address: str) -> Iterator["Client | None"]:
         return
     from distributed import Client, get_worker, secede
 
-    with suppress(ValueError):  # as a task of a cluster: leave its place to the runs that it waits for
+    with suppress(
+        ValueError
+    ):  # as a task of a cluster: leave its place to the runs that it waits for
         get_worker()
         secede()
     with Client(address, set_as_default=False) as client:
