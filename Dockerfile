@@ -1,12 +1,12 @@
 # The lab in a container: docker build -t llm-lab . && docker run -p 8501:8501 llm-lab
 FROM python:3.12-slim
 
-# torch comes first and alone: its CPU build is a tenth of the ordinary one.
+# torch comes first and alone: its CPU build is a tenth of the ordinary one. psycopg: classes in PostgreSQL.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /lab
 COPY requirements.txt .
 RUN pip install --no-cache-dir --index-url ${TORCH_INDEX} "$(grep -o '^torch==[0-9.]*' requirements.txt)" \
- && pip install --no-cache-dir -r requirements.txt
+ && pip install --no-cache-dir -r requirements.txt "psycopg[binary]>=3.2,<4"
 
 RUN useradd --create-home --uid 1000 learner \
  && mkdir /models && chown learner /models
