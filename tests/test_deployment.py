@@ -83,7 +83,9 @@ def test_servers_and_workers_are_told_of_the_services_that_are_there():
     database = services["lab"]["environment"]["LLM_LAB_DATABASE"]
     user = services["database"]["environment"]
     secret = user["POSTGRES_PASSWORD"]
-    assert database == f"postgresql://{user['POSTGRES_USER']}:{secret}@database/{user['POSTGRES_DB']}"
+    assert (
+        database == f"postgresql://{user['POSTGRES_USER']}:{secret}@database/{user['POSTGRES_DB']}"
+    )
 
 
 def test_a_worker_loads_the_module_that_prepares_it():
