@@ -6,11 +6,11 @@ notebook, then four facets in the order of the lesson: principle, derivation, co
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 import streamlit as st
 
-from app import catalog, controls, i18n, practice
+from app import catalog, controls, i18n, practice, presenter
 from app.catalog import ChapterSpec, LabSpec
 from app.course import progress, quiz
 from app.errors import guarded
@@ -41,6 +41,9 @@ def open_chapter(id: str) -> None:
     st.header(words(f"lab.{lab.id}"), anchor=False)
     st.markdown(words(f"lab.{lab.id}.question"))
     _before(lab, words)
+    if presenter.is_on():
+        presenter.show(lab, words, partial(_experiment, lab, words), _slides(lab, words))
+        return
     _experiment(lab, words)
     _facets(lab, words)
     _after(lab, words)
@@ -90,6 +93,7 @@ def _before(lab: LabSpec, words: Words) -> None:
             if labs:
                 st.caption(f":material/functions: {words(said)}", width="content")
                 _ways([catalog.LABS[id] for id in labs], words, ":material/arrow_outward:")
+        presenter.button(lab, words)
 
 
 def _after(lab: LabSpec, words: Words) -> None:
@@ -128,6 +132,16 @@ def _facets(lab: LabSpec, words: Words) -> None:
         st.query_params["facet"] = facet
     elif asked:
         del st.query_params["facet"]
+    _facet(lab, facet, words)
+
+
+@st.fragment
+def _still(lab: LabSpec, facet: str, words: Words) -> None:
+    """A facet that stands by itself: a verdict in its questions redraws nothing else."""
+    _facet(lab, facet, words)
+
+
+def _facet(lab: LabSpec, facet: str, words: Words) -> None:
     sections = i18n.prose(words.language, f"{lab.chapter}/{lab.id}")
     if facet == "code":
         _code(lab, words)
@@ -138,6 +152,17 @@ def _facets(lab: LabSpec, words: Words) -> None:
             practice.questions(lab.id, sections["questions"], words)
         practice.exercises(sections["exercises"], words)
         progress.keep(f"keeper.practice.{lab.id}")
+
+
+def _slides(lab: LabSpec, words: Words) -> dict[str, Callable[[], None]]:
+    """The facets as slides, each function of the code on its own."""
+    facets = {facet: partial(_still, lab, facet, words) for facet in FACETS}
+    code = {
+        f"code-{number}": partial(_function, function)
+        for number, function in enumerate(lab.module().SHOWN, start=1)
+    }
+    order = ("principle", "derivation", *code, "practice")
+    return {name: (facets | code)[name] for name in order}
 
 
 def _ways(labs: Sequence[LabSpec], words: Words, icon: str) -> None:
@@ -151,8 +176,12 @@ def _ways(labs: Sequence[LabSpec], words: Words, icon: str) -> None:
 def _code(lab: LabSpec, words: Words) -> None:
     st.markdown(words("code.about"))
     for function in lab.module().SHOWN:
-        st.caption(f"`{function.__module__}.{function.__qualname__}`")
-        st.code(source(function), language="python", wrap_lines=True)
+        _function(function)
+
+
+def _function(function: Callable) -> None:
+    st.caption(f"`{function.__module__}.{function.__qualname__}`")
+    st.code(source(function), language="python", wrap_lines=True)
 
 
 @cache

@@ -7,6 +7,7 @@ URL, where it can be shared. A teacher's link may also lock knobs (`?lock=a,b`: 
 or hide them (`?hide=c`).
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import streamlit as st
 from app.i18n import Words
 
 URL_TEXT_LIMIT = 1_500  # characters of a learner's text that a link carries
-FRAME_PARAMETERS = ("lang", "lab", "lock", "hide", "facet")
+FRAME_PARAMETERS = ("lang", "lab", "lock", "hide", "facet", "class", "present")
 
 
 @dataclass
@@ -258,3 +259,11 @@ def forget_knobs() -> None:
     for name in list(st.query_params):
         if name not in FRAME_PARAMETERS:
             _write(name, None)
+
+
+def start_afresh(lab: str) -> None:
+    """Take every knob of a lab back to its default, so that the link that follows sets all of them."""
+    for key in list(st.session_state):
+        if re.fullmatch(rf"{re.escape(lab)}\.(?!facet)\w+(@\w+)?", str(key)):
+            del st.session_state[key]
+    st.session_state.pop(_WRITTEN, None)

@@ -139,6 +139,10 @@ class LabPage:
             st.warning(self.text("link.rejected", knob=self.text(f"knob.{knob}")))
         with st.container(horizontal=True, key=f"{self.lab.id}-take-home"):
             self._share()
+            if "classroom" in st.session_state:  # imported here: a database few sessions need
+                from app.classroom import offer
+
+                offer.draw(self.lab.chapter, self.lab.id, self.text.language)
             if self._tables:
                 self._data()
             if self._code:
@@ -160,7 +164,9 @@ class LabPage:
             st.code(self._link(*chosen), language=None, wrap_lines=True)
 
     def _link(self, lock: Sequence[str] = (), hide: Sequence[str] = ()) -> str:
-        return share.link(st.context.url or "", st.query_params.to_dict(), lock, hide)
+        query = st.query_params.to_dict()
+        query.pop("class", None)  # whom a lab is shown to does not come along
+        return share.link(st.context.url or "", query, lock, hide)
 
     def _data(self) -> None:
         with st.popover(self.text("share.data"), icon=":material/download:"):

@@ -34,8 +34,16 @@ def run() -> None:
         ROOT / "pages" / "bug_zoo.py", title=words("zoo.title"), icon=":material/bug_report:",
         url_path="bug_zoo",
     )  # fmt: skip
-    page = st.navigation([home, *chapters, zoo, reference])
+    classroom = st.Page(
+        ROOT / "pages" / "classroom.py", title=words("classroom.title"), icon=":material/groups:",
+        url_path="classroom",
+    )  # fmt: skip
+    page = st.navigation([home, *chapters, zoo, reference, classroom])
     st.html(ROOT / "assets" / "style" / "lab.css")
+    if page is not classroom and ("class" in st.query_params or "classroom" in st.session_state):
+        from app.classroom import bar  # imported here: a database that few sessions need
+
+        bar.show(language)
     page.run()
 
 

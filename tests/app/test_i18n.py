@@ -125,7 +125,7 @@ def test_every_key_named_in_the_screens_code_exists():
             names = [lab] if lab else list(catalog.LABS)
             found = any(
                 Words("en", name).find(key) is not None
-                for name in [*names, "course", "figures", "diagnosis", "bug_zoo", "reference"]
+                for name in [*names, "course", "figures", "diagnosis", "bug_zoo", "classroom", "reference"]
             )
             assert found, f"{path.name}: {key}"
 

@@ -30,7 +30,10 @@ def serve(script: str, log: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [*command, "--server.address", "localhost"],
             cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+                "LLM_LAB_DATABASE": f"sqlite:///{log.with_name('classes.sqlite3')}",
+            },
         )  # fmt: skip
         try:
             _wait(f"http://localhost:{port}/_stcore/health", process, log)

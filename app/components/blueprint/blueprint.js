@@ -176,14 +176,15 @@ function connect(root, bridge) {
   const from = bridge && root.querySelector(`[data-block="${bridge.from}"] .card`);
   const to = bridge && root.querySelector(`[data-block="${bridge.to}"] .card`);
   const home = root.getBoundingClientRect();
+  const scale = home.width / root.offsetWidth; // a presenter's page is drawn larger
   const [start, end] = [from, to].map((node) => node?.getBoundingClientRect());
   if (!start || end.left < start.right) {
     line.setAttribute("d", "");
     tip.setAttribute("d", "");
     return;
   }
-  const [x0, y0] = [start.right - home.left, (start.top + start.bottom) / 2 - home.top];
-  const [x1, y1] = [end.left - home.left - 2, end.top + 12 - home.top];
+  const [x0, y0] = [(start.right - home.left) / scale, ((start.top + start.bottom) / 2 - home.top) / scale];
+  const [x1, y1] = [(end.left - home.left) / scale - 2, (end.top - home.top) / scale + 12];
   const middle = x0 + 14;
   line.setAttribute("d", `M ${x0} ${y0} H ${middle} V ${y1} H ${x1 - 6}`);
   tip.setAttribute("d", `M ${x1 - 7} ${y1 - 4} L ${x1} ${y1} L ${x1 - 7} ${y1 + 4} Z`);

@@ -118,9 +118,10 @@ function createGrid(holder, readout, pick) {
 
   function cellUnder(event) {
     const box = canvas.getBoundingClientRect();
+    const size = (grid.size * box.width) / canvas.offsetWidth; // on the screen: a presenter's page is drawn larger
     return {
-      row: Math.floor((event.clientY - box.top) / grid.size),
-      column: Math.floor((event.clientX - box.left) / grid.size),
+      row: Math.floor((event.clientY - box.top) / size),
+      column: Math.floor((event.clientX - box.left) / size),
     };
   }
 
