@@ -153,7 +153,7 @@ def _switch(seat: Seat, act: str, words: Words, **state: bool) -> None:
     if st.button(words(f"poll.{act}"), icon=icon, key=f"classroom.poll.{act}"):
         store.set_poll(seat.id, number, **state)
         session.changed(seat.id)
-        st.rerun(scope="fragment")
+        session.again()
 
 
 def take_home(seat: Seat, words: Words) -> None:

@@ -15,7 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def csv(class_id: int, words: Words) -> bytes:
     """A learner is a number that means the same in all rows of the file, and nothing outside it."""
-    frame = pd.DataFrame(rows(class_id, words), columns=list(COLUMNS))
+    frame = pd.DataFrame(rows(class_id, words), columns=list(COLUMNS), dtype=object)
     # The mark at the front tells spreadsheet programs that the file is UTF-8.
     return frame.to_csv(index=False).encode("utf-8-sig")
 

@@ -80,7 +80,7 @@ def poll(seat: Seat, poll: Poll, words: Words) -> None:
             words("poll.change"), icon=":material/edit:", type="tertiary", key="classroom.change"
         ):
             st.session_state["classroom.changing"] = poll.number
-            st.rerun(scope="fragment")
+            session.again()
     else:
         st.caption(words("poll.missed"))
 
@@ -90,7 +90,7 @@ def _cast(seat: Seat, number: int, choice: int) -> None:
     votes_of(seat)[number] = choice
     st.session_state.pop("classroom.changing", None)
     session.changed(seat.id)
-    st.rerun(scope="fragment")
+    session.again()
 
 
 def votes_of(seat: Seat) -> dict[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cachetools
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from app.classroom import keys, store
 from app.classroom.store import ClassNow
@@ -118,6 +119,20 @@ def changed(class_id: int) -> None:
     """Let everybody on this server see a change at once."""
     with now.cache_condition:
         _fresh.pop(now.cache_key(class_id), None)
+
+
+def again() -> None:
+    """Draw once more: the fragment that a click came from, or the page if all of it was being drawn."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:
+        st.rerun()
+
+
+def forget_all() -> None:
+    """As after a restart: a test's database is another one."""
+    for cache in (_fresh, _wrong, _opened):
+        cache.clear()
 
 
 # Slowing down who guesses. Addresses are held in memory for minutes, and never written.

@@ -90,7 +90,7 @@ function present(root, data, state, leave) {
   // As large as the width allows; a figure no larger than lets the whole of it be seen.
   function zoomFor(slide) {
     const wide = Math.min(LARGEST, Math.max(1, window.innerWidth / COLUMN));
-    const node = slide.figure && !state.knobs && document.querySelector(`.${slide.name}`);
+    const node = slide.figure && !state.knobs ? document.querySelector(`.${slide.name}`) : null;
     const tall = node?.getBoundingClientRect().height;
     if (!tall || state.fitted !== slide.name) return wide; // not on the screen yet
     const fits = (window.innerHeight - FRAME) / (tall / state.zoom);
