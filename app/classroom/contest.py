@@ -30,10 +30,10 @@ def show(seat: Seat, words: Words) -> None:
         return
     st.markdown(words("challenge.about"))
     name = _nickname(seat, words)
-    slot, widget = "classroom.challenge", f"classroom.challenge@{words.language}"
-    st.session_state.setdefault(widget, st.session_state.get(slot, CHALLENGES[0]))
+    slot = "classroom.challenge"
     challenge = st.segmented_control(
-        words("challenge.title"), CHALLENGES, key=widget, required=True, wrap=True,
+        words("challenge.title"), CHALLENGES, default=st.session_state.get(slot, CHALLENGES[0]),
+        key=f"{slot}@{words.language}", required=True, wrap=True,
         label_visibility="collapsed", format_func=lambda id: words(f"challenge.{id}"),
     )  # fmt: skip
     st.session_state[slot] = challenge

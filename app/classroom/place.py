@@ -54,9 +54,9 @@ def where(seat: Seat, now: ClassNow, words: Words) -> None:
             words("scene.go"), icon=":material/arrow_forward:", type="primary", key="classroom.go"
         ):
             scene.go(now, words)
-        slot = f"classroom.follow@{words.language}"
-        st.session_state.setdefault(slot, seat.follows)
-        seat.follows = st.toggle(words("scene.follow"), key=slot)
+        seat.follows = st.toggle(
+            words("scene.follow"), seat.follows, key=f"classroom.follow@{words.language}"
+        )
 
 
 def follow(seat: Seat, now: ClassNow, words: Words) -> None:
