@@ -20,6 +20,7 @@ PROSE_FILES = sorted(
         for p in (ROOT / "assets/content").rglob("*.md")
     }
 )  # fmt: skip
+PAGES = ("bug_zoo", "classroom", "reference")  # words of pages that are no lab
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -125,7 +126,7 @@ def test_every_key_named_in_the_screens_code_exists():
             names = [lab] if lab else list(catalog.LABS)
             found = any(
                 Words("en", name).find(key) is not None
-                for name in [*names, "course", "figures", "diagnosis", "bug_zoo", "classroom", "reference"]
+                for name in [*names, "course", "figures", "diagnosis", *PAGES]
             )
             assert found, f"{path.name}: {key}"
 
