@@ -9,7 +9,7 @@ from app.page import LabPage
 from labcore.bugs import zoo
 from labcore.bugs.case import Ward
 
-COLUMNS = 2
+COLUMNS = 3
 
 
 def draw(page: LabPage) -> None:
@@ -19,7 +19,8 @@ def draw(page: LabPage) -> None:
     st.caption(page.text("cards.about"))
     for chapter in catalog.CHAPTERS:
         wards = [ward for ward in zoo.WARDS if ward.chapter == chapter.id]
-        st.markdown(f"##### {chapter.icon} {chapter.number} · {page.text(f'chapter.{chapter.id}')}")
+        title = f"{chapter.icon} {chapter.number} · {page.text(f'chapter.{chapter.id}')}"
+        st.subheader(title, anchor=False)
         for left in range(0, len(wards), COLUMNS):
             for column, ward in zip(
                 st.columns(COLUMNS), wards[left : left + COLUMNS], strict=False
@@ -29,7 +30,7 @@ def draw(page: LabPage) -> None:
 
 
 def _card(page: LabPage, ward: Ward, marks: dict[str, float | None]) -> None:
-    """A ward's bugs: those found by name, the others as a question mark."""
+    """A ward's bugs: those found by name, the others as a number."""
     found = sum(marks[bug.id] is not None for bug in ward.bugs)
     st.button(
         f"**{page.text(f'option.ward.{ward.id}')}** · {found} / {len(ward.bugs)}",
@@ -38,15 +39,16 @@ def _card(page: LabPage, ward: Ward, marks: dict[str, float | None]) -> None:
     )  # fmt: skip
     with st.container(gap=None, key=f"zoo-cards-{ward.id}"):
         for bug in ward.bugs:
-            mark = marks[bug.id]
-            if mark is None:
-                st.markdown(f":gray[:material/question_mark: {page.text('cards.unknown')}]")
+            if marks[bug.id] is None:
                 continue
-            star = " :orange[:material/star:]" if mark == 1 else ""
+            star = " :orange[:material/star:]" if marks[bug.id] == 1 else ""
             st.button(
                 f"{readings.name(page, bug.id)}{star}", key=f"zoo.card.{bug.id}", type="tertiary",
                 icon=":material/bug_report:", on_click=_go, args=(page, "open", "bug", bug.id),
             )  # fmt: skip
+        if found < len(ward.bugs):
+            left = page.text("cards.unknown", count=len(ward.bugs) - found)
+            st.caption(f":material/question_mark: {left}")
 
 
 def _go(page: LabPage, part: str, knob: str, value: str) -> None:

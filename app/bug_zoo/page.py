@@ -24,9 +24,9 @@ def show() -> None:
 
 @st.fragment
 def _zoo(words: Words) -> None:
+    progress.keep("keeper.bug_zoo")  # first: what the browser remembers is drawn below
     page = LabPage(ZOO, words)
     with guarded(page.text):
         part = page.choice("part", tuple(PARTS), "play")
         PARTS[part](page)
     page.finish()
-    progress.keep("keeper.bug_zoo")

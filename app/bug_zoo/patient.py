@@ -38,7 +38,7 @@ def _sheet(ward: Ward, number: int) -> dict[str, Any]:
 
 
 def _tests(page: LabPage, ward: Ward, bug: str, number: int, sheet: dict[str, Any]) -> None:
-    st.markdown(f"##### {page.text('play.tests')}")
+    st.subheader(page.text("play.tests"), anchor=False)
     for left in range(0, len(ward.tests), 2):
         for column, test in zip(st.columns(2), ward.tests[left : left + 2], strict=False):
             with column.container(border=True, height="stretch", key=f"zoo-test-{test.id}"):
@@ -58,7 +58,7 @@ def _tests(page: LabPage, ward: Ward, bug: str, number: int, sheet: dict[str, An
 
 def _naming(page: LabPage, ward: Ward, bug: str, number: int, sheet: dict[str, Any]) -> None:
     """The suspects, one to be named; then what the evidence says to it."""
-    st.markdown(f"##### {page.text('play.name')}")
+    st.subheader(page.text("play.name"), anchor=False)
     suspects = (*(one.id for one in ward.bugs), HEALTHY)
     named = st.radio(
         page.text("play.name"), suspects, index=None, label_visibility="collapsed",
