@@ -20,6 +20,8 @@ LOWEST = 1e-16  # what is smaller is drawn there
 # Where the nodes stand: x to the right with the forward pass, y upwards.
 PLACES = {"w": (0, 2.5), "x": (0, 1.3), "b": (1, 0.2), "v": (3, 0.2), "wx": (1, 1.9), "a": (2, 1.0),
           "h": (3, 1.9), "s": (4, 1.0), "loss": (5, 1.9)}  # fmt: skip
+BELOW = ("x", "b", "v", "a", "s")  # nodes whose numbers stand below them, and
+ASIDE = ("a", "s")  # those where they stand to the right, as an arrow comes from below
 
 
 def powers(values: np.ndarray, lowest: float = LOWEST) -> np.ndarray:
@@ -99,7 +101,7 @@ def sweep(result: SweepResult, text: Words) -> Figure:
         ],
         x_title=text("axis.rate"), y_title=text("axis.log_height"), log_x=True,
         x_range=(0.001, 5),
-        marks=[(result.limits[rule], text(f"mark.{rule}")) for rule in ("plain", "momentum")],
+        marks=[(result.limits[rule], "") for rule in ("plain", "momentum")],
         height=340,
         alt=text("alt.sweep", plain=f"{result.limits['plain']:.3g}",
                  momentum=f"{result.limits['momentum']:.3g}"),
@@ -107,7 +109,7 @@ def sweep(result: SweepResult, text: Words) -> Figure:
 
 
 def graph(result: GraphResult, text: Words) -> Figure:
-    """The graph: values above the nodes' names, gradients below, local slopes at the arrows."""
+    """The graph: at each node its value and its gradient, at each arrow the local slope."""
     values = dict(zip(result.names, result.values, strict=True))
     gradients = dict(zip(result.names, result.gradients, strict=True))
     x, y = (np.array([PLACES[name][axis] for name in result.names]) for axis in (0, 1))
@@ -127,18 +129,24 @@ def graph(result: GraphResult, text: Words) -> Figure:
             x=x1, y=y1, ax=x0, ay=y0, axref="x", ayref="y", xref="x", yref="y", showarrow=True, text="",
             arrowhead=2, arrowwidth=1.6, arrowcolor=theme.MEANING["neutral"], standoff=20, startstandoff=20,
         )  # fmt: skip
+        # Beside the arrow, on the side where no node stands.
         figure.add_annotation(
-            x=(x0 + x1) / 2, y=(y0 + y1) / 2, text=f"×{slope:.2f}", showarrow=False, yshift=11,
-            font={"color": theme.MEANING["gradient"], "size": 12},
+            x=(x0 + x1) / 2, y=(y0 + y1) / 2, text=f"×{slope:.2f}", showarrow=False, yshift=7,
+            xshift=18 if y1 < y0 else -18, font={"color": theme.MEANING["gradient"], "size": 12},
         )  # fmt: skip
     for name in result.names:
         px, py = PLACES[name]
-        figure.add_annotation(x=px, y=py, text=f"{values[name]:.3f}", showarrow=False, yshift=27,
-                              font={"color": theme.MEANING["forward"]})  # fmt: skip
-        figure.add_annotation(x=px, y=py, text=f"∂ {gradients[name]:.3f}", showarrow=False, yshift=-27,
-                              font={"color": theme.MEANING["gradient"]})  # fmt: skip
+        below, aside = name in BELOW, 16 if name in ASIDE else 0
+        for row, (said, role) in enumerate(
+            ((f"{values[name]:.3f}", "forward"), (f"∂ {gradients[name]:.3f}", "gradient"))
+        ):
+            figure.add_annotation(
+                x=px, y=py, text=said, showarrow=False, xshift=aside, xanchor="left" if aside else "center",
+                yshift=(8 if aside else 0) - 26 - 14 * row if below else 40 - 14 * row,
+                font={"color": theme.MEANING[role]},
+            )  # fmt: skip
     figure.update_xaxes(visible=False, range=(-0.45, 5.45))
-    figure.update_yaxes(visible=False, range=(-0.3, 3.0))
+    figure.update_yaxes(visible=False, range=(-0.7, 3.1))
     table = pd.DataFrame({text("column.node"): result.names, text("column.value"): result.values,
                           text("column.gradient"): result.gradients})  # fmt: skip
     alt = text("alt.graph", loss=f"{values['loss']:.3f}", slope=f"{gradients['w']:.3f}")

@@ -21,7 +21,7 @@ from labcore.foundations.which_plot import NAMES, PlotResult
 GROUPS = ("ill_positive", "ill_negative", "healthy_positive", "healthy_negative")
 GROUP_COLOURS = (theme.GREEN, theme.AMBER, theme.VERMILION, theme.GRAY)
 COLUMNS = 50  # people in a row
-READ = 12  # tokens of a story for which its plot is drawn
+READ = 8  # tokens of a story for which its plot is drawn
 
 
 def town(result: ScreeningResult, text: Words) -> Figure:
@@ -159,8 +159,8 @@ def plots(result: PlotResult, which: str, text: Words) -> Figure:
         text=[[f"{share:.2f}" if share >= 0.005 else "" for share in row] for row in shares.T],
         texttemplate="%{text}", hovertemplate="%{x}<br>%{y}: %{z:.4f}<extra></extra>", xgap=2, ygap=2,
     )  # fmt: skip
-    figure = plotly_figure(heat, colours="sequential", colour_title="P")
-    figure.update_layout(coloraxis={"cmin": 0, "cmax": 1})
+    figure = plotly_figure(heat, colours="sequential")
+    figure.update_layout(coloraxis={"cmin": 0, "cmax": 1, "showscale": False})
     figure.update_yaxes(autorange="reversed")
     table = pd.DataFrame(shares.T, columns=names)
     table.insert(0, text("column.plot"), plots)
