@@ -19,6 +19,8 @@ def draw(page: LabPage) -> None:
     st.caption(page.text("cards.about"))
     for chapter in catalog.CHAPTERS:
         wards = [ward for ward in zoo.WARDS if ward.chapter == chapter.id]
+        if not wards:
+            continue
         title = f"{chapter.icon} {chapter.number} · {page.text(f'chapter.{chapter.id}')}"
         st.subheader(title, anchor=False)
         for left in range(0, len(wards), COLUMNS):

@@ -1,5 +1,8 @@
 """What a test has read, in words and as a curve; and what a bug is, with its code and its threads."""
 
+from collections.abc import Callable
+from textwrap import dedent
+
 import streamlit as st
 
 from app import catalog, provenance, results
@@ -19,10 +22,12 @@ def read(ward: str, test: str, bug: str, seed: int) -> Reading:
 
 
 def number(value: float) -> str:
-    """>>> number(0.0000127), number(1.0), number(14.08)
-    ('1.3e-05', '1', '14.1')
+    """>>> number(0.0127), number(1.0), number(14.08)
+    ('0.0127', '1', '14.1')
     """
-    return f"{value:.2g}" if 0 < abs(value) < 0.001 else f"{value:.3g}"
+    if 0 < abs(value) < 0.001:
+        return f"{value:.2g}".replace("e-", "e\u2011")  # a hyphen at which no line is broken
+    return f"{value:.3g}"
 
 
 def in_health(page: LabPage, reading: Reading) -> str:
@@ -83,10 +88,10 @@ def explain(page: LabPage, ward: Ward, bug: str) -> None:
     left, right = st.columns(2)
     with left:
         st.caption(f":material/check_circle: {page.text('explain.healthy_code')}")
-        st.code(source(found.shown or ward.parts[found.part]), language="python", wrap_lines=True)
+        st.code(code(found.shown or ward.parts[found.part]), language="python", wrap_lines=True)
     with right:
         st.caption(f":material/bug_report: {page.text('explain.broken_code')}")
-        st.code(source(found.broken), language="python", wrap_lines=True)
+        st.code(code(found.broken), language="python", wrap_lines=True)
     threads = " · ".join(f"[{thread}]({address(thread)})" for thread in found.threads)
     st.markdown(f":material/forum: {page.text('explain.threads')}: {threads}")
     with st.container(horizontal=True, vertical_alignment="center", key=f"zoo-lab-{bug}"):
@@ -98,6 +103,11 @@ def explain(page: LabPage, ward: Ward, bug: str) -> None:
             spec = catalog.LABS[found.lab]
             query = {"lang": page.text.language, "lab": found.lab}
             st.switch_page(catalog.chapter(spec.chapter).page, query_params=query)
+
+
+def code(function: Callable) -> str:
+    """What runs, moved to the margin where it is a method."""
+    return dedent(source(function))
 
 
 def address(thread: str) -> str:
