@@ -35,7 +35,7 @@ def experiment(page: LabPage) -> None:
 
 
 def model_map(page: LabPage) -> None:
-    guess = page.predict("plain", options=("few", "half", "most"))
+    page.reveal(page.predict("plain", options=("few", "half", "most")), still_plain())
     left, right = st.columns(2)
     with left:
         kind = page.choice("licence_kind", ("all", *KINDS), "all")
@@ -61,7 +61,6 @@ def model_map(page: LabPage) -> None:
         column_config={page.text("column.source"): st.column_config.LinkColumn()},
     )  # fmt: skip
     page.caption("map.empty")
-    page.reveal(guess, still_plain())
     page.offer_notebook(
         "from labcore.ecosystem import catalogue\n\nfor one in catalogue.models():\n"
         "    print(one.date, one.name, f'{one.parameters:.3g}', one.licence.name, one.sources[0])"
@@ -77,7 +76,6 @@ def still_plain() -> str:
 
 def fitting(page: LabPage) -> None:
     guess = page.predict("seven", options=("fits", "not"))
-    mixture = page.predict("mixture", options=("fits", "not"))
     here = psutil.virtual_memory().total / GIGA
     left, right = st.columns(2)
     with left:
@@ -98,7 +96,8 @@ def fitting(page: LabPage) -> None:
             page.text("fit.outcome", count=len(fits), all=len(found), name=largest.model.name,
                       gb=f"{largest.weights_gb + (largest.cache_gb or 0):.1f}")
         )  # fmt: skip
-    page.figure(charts.fits(found, memory, page.text), ANALYTIC, "fits")
+    if page.guess_first("mixture", ("fits", "not"), truth("Mixtral 8x7B", batch=1)):
+        page.figure(charts.fits(found, memory, page.text), ANALYTIC, "fits")
     long = [one.model.name for one in fits if one.too_long]
     if long:
         page.caption("fit.too_long", names=", ".join(long))
@@ -106,7 +105,6 @@ def fitting(page: LabPage) -> None:
     if unknown:
         page.caption("fit.weights_only", names=", ".join(unknown))
     page.reveal(guess, truth("Llama 2 7B", batch=16))
-    page.reveal(mixture, truth("Mixtral 8x7B", batch=1))
     page.offer_notebook(
         "from labcore.ecosystem import catalogue, fit\n\n"
         f"for one in fit.run(catalogue.models(), fit.{config!r}):\n"

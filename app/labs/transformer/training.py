@@ -39,12 +39,11 @@ def experiment(page: LabPage) -> None:
     double = page.predict("double", low=1.0, high=8.0, step=0.1, unit="×")
     page.reveal(double, growth(config))
     guess = page.predict("loss", low=0.0, high=8.0, step=0.05, unit=page.text("unit.nats"))
-    without = page.predict("without", options=("like", "worse", "far"))
 
     def picture(view: JobView | None) -> None:
         draw(page, config, view, guess)
-        if view is not None and view.result is not None and without_positions(config):
-            page.reveal(without, beside_rope(page, view.result))
+        if view is None or not view.live:
+            ask_without(page, config, view)
 
     page.job(lab.build_and_train, config, picture)
     page.offer_notebook(*notebook(config))
@@ -62,6 +61,13 @@ def blocks(config: BuildTrainConfig) -> int:
     """Parameters without the table of tokens."""
     vocabulary = world().tokenizer.vocab_size
     return parameter_total(config.model(vocabulary)) - vocabulary * config.hidden_size
+
+
+def ask_without(page: LabPage, config: BuildTrainConfig, view: JobView | None) -> None:
+    """What to try next: the same run without positions, to be told how it ends beside the recorded one."""
+    guess = page.predict("without", options=("like", "worse", "far"))
+    if view is not None and view.result is not None and without_positions(config):
+        page.reveal(guess, beside_rope(page, view.result))
 
 
 def without_positions(config: BuildTrainConfig) -> bool:

@@ -168,7 +168,7 @@ def test_the_table_counts_its_runs(open_lab, table, language):
 def test_a_click_on_a_cell_picks_a_run_of_it(open_lab, table):
     wrong = next(run for run in table.runs if not run.right("loss"))
     truths, columns, _ = clinic_table.lab.confusion(table.runs, "loss")
-    app = checked(open_lab("clinic", part="table", level="loss"))
+    app = checked(open_lab("clinic", part="table", level="loss", unveil="1"))
     place = {"row": truths.index(wrong.truth), "column": columns.index(wrong.named["loss"])}
     app.session_state["clinic.figure.confusion"] = {"selection": place | {"count": 1}}
     app = checked(app.run())
