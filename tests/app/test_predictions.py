@@ -126,6 +126,8 @@ def test_a_right_guess_and_a_wrong_one_are_told_apart(monkeypatch, told, row: As
         right, wrong = truth, max(low, high, key=lambda end: abs(end - truth))
         assert low <= truth <= high, "the slider does not reach the truth"
         assert abs(wrong - truth) > tolerance * abs(truth), "no guess could be wrong"
+        thoughtless = (low + high) / 2  # where the slider stands at first
+        assert abs(thoughtless - truth) > tolerance * abs(truth), "the slider begins at the truth"
 
     unit = question.get("unit", "")
     for value, verdict in ((right, "right"), (wrong, "wrong")):

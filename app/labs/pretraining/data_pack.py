@@ -38,7 +38,7 @@ def draw(page: LabPage, settings: Settings) -> None:
 def leak(page: LabPage) -> None:
     """What a neighbour does to a document, measured with the bundled decoder."""
     st.subheader(page.text("leak"), anchor=False)
-    guess = page.predict("stranger", low=0.4, high=4.0, step=0.05, unit=page.text("unit.nats"))
+    guess = page.predict("stranger", low=0.4, high=8.0, step=0.05, unit=page.text("unit.nats"))
     if not page.toggle("measure_leak", False):
         return
     result = page.run(document_leak.run, document_leak.LeakConfig())

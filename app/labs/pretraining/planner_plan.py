@@ -214,7 +214,7 @@ def draw_messages(page: LabPage, plan: PlanReport) -> None:
 
 def draw_scaling(page: LabPage, config: PlannerConfig, result: PlannerResult) -> None:
     """Predict what sixteen times the devices gain for the same batch; then the curve."""
-    guess = page.predict("sixteen", low=1.0, high=16.0, step=0.5, unit=page.text("unit.times"))
+    guess = page.predict("sixteen", low=1.0, high=32.0, step=0.5, unit=page.text("unit.times"))
     if guess is None and not page.toggle("unveil_scaling", False):
         return
     scaling = page.run(lab.strong_scaling, config)

@@ -11,7 +11,9 @@ from tests.app.conftest import checked, press, said
     ("part", "plotly", "echarts"), [("map", 1, 0), ("fit", 0, 1), ("jobs", 0, 0), ("cases", 0, 0)]
 )
 def test_every_part_opens(open_lab, language, part, plotly, echarts):
-    app = checked(open_lab("ecosystem", language, part=part))
+    app = checked(
+        open_lab("ecosystem", language, part=part, **({"unveil": "1"} if part == "fit" else {}))
+    )
     assert len(app.get("plotly_chart")) == plotly
     assert len(app.get("echarts_chart")) == echarts
 
@@ -39,7 +41,7 @@ def test_every_filter_gives_models_or_says_that_there_are_none(open_lab, languag
     ],
 )  # fmt: skip
 def test_the_fit_at_the_ends_of_its_knobs(open_lab, language, knobs):
-    app = checked(open_lab("ecosystem", language, part="fit", **knobs))
+    app = checked(open_lab("ecosystem", language, part="fit", unveil="1", **knobs))
     assert len(app.get("echarts_chart")) == 1
 
 
