@@ -129,10 +129,12 @@ def graph(result: GraphResult, text: Words) -> Figure:
             x=x1, y=y1, ax=x0, ay=y0, axref="x", ayref="y", xref="x", yref="y", showarrow=True, text="",
             arrowhead=2, arrowwidth=1.6, arrowcolor=theme.MEANING["neutral"], standoff=20, startstandoff=20,
         )  # fmt: skip
-        # Beside the arrow, on the side where no node stands.
+        # Beside the arrow, on the side and at the height where no other number stands.
+        along = 0.35 if start in "bv" else 0.68 if start in ASIDE else 0.5
         figure.add_annotation(
-            x=(x0 + x1) / 2, y=(y0 + y1) / 2, text=f"×{slope:.2f}", showarrow=False, yshift=7,
-            xshift=18 if y1 < y0 else -18, font={"color": theme.MEANING["gradient"], "size": 12},
+            x=x0 + along * (x1 - x0), y=y0 + along * (y1 - y0), text=f"×{slope:.2f}", showarrow=False,
+            xshift=18 if y1 < y0 and start != "w" else -18,
+            font={"color": theme.MEANING["gradient"], "size": 12},
         )  # fmt: skip
     for name in result.names:
         px, py = PLACES[name]
