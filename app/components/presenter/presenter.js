@@ -1,6 +1,6 @@
 // Shows one slide of the page at a time. The page stays as Streamlit drew it: a style sheet hides the rest.
 
-const STAGES = ["part", "stage", "view", "mode"]; // what labs call the knob that picks a part of the experiment
+const STAGES = ["mode", "part", "stage", "view", "look"]; // what labs call a knob that picks a part of the experiment
 const EXPERIMENT = "present-experiment";
 const LARGEST = 2.2; // times the ordinary size
 const LEAST = 1.2; // of a figure that is too tall for the screen: it scrolls rather than shrinks
@@ -26,14 +26,17 @@ function figures(lab) {
   return [...found].map(([name, label]) => ({ name, label, figure: true }));
 }
 
-// The buttons of the knob that picks a stage, or none.
+// The knobs that pick a stage, the outer one first: their buttons, and which is pressed.
 function stages(lab) {
+  const found = [];
   for (const knob of STAGES) {
     const group = document.querySelector(`.st-key-${EXPERIMENT} [class*="st-key-${lab}-${knob}-"]`);
     const buttons = group ? [...group.querySelectorAll('[role="radio"]')] : [];
-    if (buttons.length) return buttons;
+    const at = buttons.findIndex((button) => button.getAttribute("aria-checked") === "true");
+    if (at >= 0) found.push({ group, buttons, at });
   }
-  return [];
+  const follows = (a, b) => a.group.compareDocumentPosition(b.group) & Node.DOCUMENT_POSITION_FOLLOWING;
+  return found.sort((a, b) => (follows(a, b) ? -1 : 1));
 }
 
 function slides(data) {
@@ -109,10 +112,8 @@ function present(root, data, state, leave) {
       sheet.textContent = css;
       window.dispatchEvent(new Event("resize")); // a picture that was hidden measures itself again
     }
-    const buttons = stages(data.lab);
-    const stage = buttons.findIndex((button) => button.getAttribute("aria-checked") === "true");
     const inside = slide.figure || slide.name === `st-key-${EXPERIMENT}`;
-    const where = inside && stage >= 0 ? [buttons[stage].textContent.trim()] : [];
+    const where = inside ? stages(data.lab).map(({ buttons, at }) => buttons[at].textContent.trim()) : [];
     if (!root.matches(":popover-open")) root.showPopover(); // above the page, and not enlarged with it
     const told = JSON.stringify([all, at, where, state.knobs]);
     if (told === state.told && root.childNodes.length) return;
@@ -151,11 +152,10 @@ function present(root, data, state, leave) {
     const { all, at } = current();
     const experiment = all.findIndex((slide) => slide.name === `st-key-${EXPERIMENT}`);
     const last = experiment + all.filter((slide) => slide.figure).length;
-    const buttons = stages(data.lab);
-    const stage = buttons.findIndex((button) => button.getAttribute("aria-checked") === "true");
     const over = by > 0 ? at === last : at === experiment;
-    if (over && stage >= 0 && buttons[stage + by] && !buttons[stage + by].disabled) {
-      buttons[stage + by].click();
+    const open = stages(data.lab).map((knob) => knob.buttons[knob.at + by]).filter((button) => button && !button.disabled);
+    if (over && open.length) {
+      open.at(-1).click(); // the inner knob first, as the last wheel of a counter
       go(`st-key-${EXPERIMENT}`);
     } else if (all[at + by]) {
       go(all[at + by].name);
