@@ -69,7 +69,7 @@ def show(words: Words) -> None:
     if one.hub:
         _from_hub(one, words)
     st.markdown(f"**{words('data.load')}**")
-    st.code(one.load, language="python")
+    st.code(one.load.strip(), language="python", wrap_lines=True)
     st.markdown(f"**{words('data.used')}**")
     st.markdown(words(f"set.{one.id}.used"))
     links.buttons(one.labs, words, f"set-{one.id}-labs")
@@ -102,9 +102,9 @@ def _humaneval(words: Words) -> None:
     number = st.number_input(words("data.number"), 1, len(items), 1, key="reference.humaneval")
     item = items[number - 1]
     st.caption(f"`{item.name}`")
-    st.code(item.question, language="python")
+    st.code(item.question, language="python", wrap_lines=True)
     with st.expander(words("data.solution"), key="humaneval-solution"):
-        st.code(item.answer, language="python")
+        st.code(item.answer, language="python", wrap_lines=True)
 
 
 def _alpaca(words: Words) -> None:

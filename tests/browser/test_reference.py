@@ -5,7 +5,9 @@ from playwright.sync_api import expect
 
 from app.i18n import Words
 from app.reference import glossary
+from tests.browser.test_accessible import problems
 
+SECTIONS = ("glossary", "data", "tools", "papers", "guide", "questions")
 MARK = 'a[href*="section=glossary&term="]'
 
 
@@ -42,7 +44,7 @@ def test_a_phone_reaches_the_glossary_too_and_nothing_is_cut_off(visit):
     with page.context.expect_page() as opened:
         page.locator(MARK).first.click()
     expect(opened.value.locator(".st-key-glossary-term")).to_be_visible()
-    for section in ("glossary", "data", "tools", "papers", "guide", "questions"):
+    for section in SECTIONS:
         reference = visit(f"/reference?lang=zh&section={section}", width=390, height=844)
         reference.wait_for_timeout(500)
         overflow = reference.evaluate(
@@ -63,3 +65,14 @@ def test_a_search_and_a_section_keep_their_place_over_a_change_of_language(visit
     page.keyboard.press("Enter")
     expect(page.get_by_text("KV 缓存").first).to_be_visible()
     expect(page.get_by_text("归纳头")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_reference(visit, theme):
+    language = {"light": "en", "dark": "zh"}[theme]
+    found = {}
+    for section in SECTIONS:
+        page = visit(f"/reference?lang={language}&section={section}&term=lora", theme=theme)
+        if wrong := problems(page):
+            found[section] = wrong
+    assert found == {}
