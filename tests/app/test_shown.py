@@ -177,7 +177,7 @@ def every_part_of_reward(app):
     app = press(app, "reward.finish")
     app.query_params["part"] = "study"
     app = app.run()
-    app.query_params.update({"group": "slips"})
+    app.query_params.update({"group": "slips", "unveil": "1"})
     app = app.run()
     app.query_params.update({"part": "train", "kind": "informed"})
     return press(app.run(), "reward.run")
