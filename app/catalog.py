@@ -70,6 +70,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "kv_cache": ("attention", "heads"),
     "flash": ("by_hand",),
     "decoding": ("training", "kv_cache"),
+    "multimodal": ("attention", "training"),
     "tools": ("sft", "decoding"),
     "ecosystem": ("budget", "production"),
     "board": ("quantisation", "pruning", "distillation", "kv_cache"),
@@ -147,6 +148,7 @@ CHAPTERS: tuple[ChapterSpec, ...] = (
     ),
     _chapter(
         5, "frontier", "rocket_launch",
+        "multimodal",
         "tools",
         "reasoning",
         "retrieval",

@@ -23,7 +23,8 @@ ROUTES: dict[str, tuple[str, ...]] = {
     ),
     "applications": (
         "dataflow", "by_hand", "attention", "positions", "heads", "families", "depth", "training",
-        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding", "tools", "retrieval", "guard",
+        "data", "sft", "lora", "hf", "dpo", "safety", "kv_cache", "decoding", "multimodal",
+        "tools", "retrieval", "guard",
     ),
 }  # fmt: skip
 

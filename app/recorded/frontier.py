@@ -8,8 +8,18 @@ from labcore.frontier import calling, calling_study, learn_to_call, tool_loop
 from labcore.guard import injection, marked_text, study
 from labcore.reasoning import cost_study, search24_study, think, think_study
 from labcore.retrieval import agent_study, answering_study, finding_study, long_study
+from labcore.vision import pair_study, pair_training, reader_study, reader_training
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry("multimodal", "pairs", lambda: drain(pair_training.learn(pair_training.PairConfig())), 0),
+    Entry("multimodal", "study", pair_study.study, 0),
+    Entry(
+        "multimodal",
+        "reader",
+        lambda: drain(reader_training.learn(reader_training.ReaderConfig())),
+        0,
+    ),
+    Entry("multimodal", "modes", reader_study.study, 0),
     Entry("reasoning", "think", lambda: drain(think.learn(think.ThinkConfig())), 0),
     Entry("reasoning", "lengths", think_study.study, 0),
     *(

@@ -26,8 +26,9 @@ def contrastive_loss(cosines: Tensor, temperature: float | Tensor) -> Tensor:
     apart as hard as they are taken for right. A small temperature looks at the hardest of them alone.
     Before anything is learnt, all alike, it is ln B.
     """
-    if not float(temperature) > 0:
-        raise LabInputError("temperature", float(temperature), "positive")
+    warmth = float(torch.as_tensor(temperature).detach())
+    if not warmth > 0:
+        raise LabInputError("temperature", warmth, "positive")
     logits = cosines / temperature
     right = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2

@@ -355,7 +355,19 @@ def every_part_of_guard(app):
     return press(app.run(), "guard.run")
 
 
+def every_part_of_multimodal(app):
+    for negatives in ("random", "hard"):
+        app.query_params.update(
+            {"part": "pairs", "updates": "50", "batch": "8", "negatives": negatives}
+        )
+        app = press(app.run(), "multimodal.run")
+        assert not app.exception
+    app.query_params.update({"part": "tell", "reader_updates": "50"})
+    return press(app.run(), "multimodal.run")
+
+
 PREPARE = {
+    "multimodal": every_part_of_multimodal,
     "guard": every_part_of_guard,
     "ecosystem": every_part_of_ecosystem,
     "tools": every_part_of_tools,

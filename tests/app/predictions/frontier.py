@@ -3,6 +3,10 @@
 from tests.app.predictions.asked import Asked
 
 ASKED = (
+    Asked("multimodal", "empty"),
+    Asked("multimodal", "order", {"part": "pairs"}),
+    Asked("multimodal", "bag", {"part": "pairs"}),
+    Asked("multimodal", "blank", {"part": "tell"}),
     Asked("tools", "right", {"part": "count"}),
     Asked("tools", "direct", {"part": "learn"}),
     Asked("tools", "lies", {"part": "loop"}),

@@ -1,0 +1,1 @@
+"""Pictures and their captions: chapter 5's first lab."""
