@@ -100,7 +100,8 @@ def outcome(
     which: str,
 ) -> None:  # fmt: skip
     at = charts.PARTS.index(which)
-    captions = result.captions[page.text.language][at]
+    told = result.captions[page.text.language][at]
+    captions = [f"{number} · {one}" for number, one in enumerate(told, start=1)]
     st.markdown(
         page.text(
             "pairs.outcome", seen=percent(result.found[0, -1].mean()),
