@@ -169,8 +169,9 @@ def test_the_desk_shows_a_lab_and_asks_its_prediction(open_page, browser, langua
     app = checked(send.click().run())
     assert scene.lab_of(store.now(class_id)) == "induction"
     app = checked(press(app, "classroom.start"))  # the lab's first prediction is what is picked
-    assert subjects.from_json(store.now(class_id).poll.subject).lab == "induction"
-    assert Words(language, "induction")("predict.growth") in said(app)
+    asked = subjects.from_json(store.now(class_id).poll.subject)
+    assert (asked.kind, asked.lab) == ("prediction", "induction")
+    assert asked.question(words) in said(app)
     states = {
         "reveal": (True, True), "stop": (False, True), "hide": (False, False), "again": (True, False),
     }  # fmt: skip

@@ -117,7 +117,7 @@ def test_a_model_without_weights_has_no_files(open_lab):
 @pytest.mark.parametrize(
     "knobs",
     [
-        {"part": "machine", "rounds": "3", "side": "128"},
+        {"part": "machine", "rounds": "3", "side": "128", "unveil": "1"},
         {"part": "capacity", "prompt": "100", "answer": "40", "next_ms": "20"},
     ],
 )
