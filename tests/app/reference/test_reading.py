@@ -48,10 +48,9 @@ def test_every_source_that_the_code_names_is_listed():
         ROOT / "labcore/scaling/landmarks.py",
     ]
     known = {number for path in reports for number in ARXIV.findall(path.read_text("utf-8"))}
-    without_lab = {"2103.00020"}  # CLIP's loss: written, not yet in a lab
     for path in (ROOT / "labcore").rglob("*.py"):
         named = set(ARXIV.findall(re.sub(r"arXiv:\n", "arXiv:", path.read_text("utf-8"))))
-        assert named <= listed | known | without_lab, (path.name, named - listed - known)
+        assert named <= listed | known, (path.name, named - listed - known)
 
 
 def test_a_papers_lab_or_its_code_knows_the_paper():
