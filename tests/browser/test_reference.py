@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from app.i18n import Words
 from app.reference import glossary
-from tests.browser.test_accessible import problems
+from tests.browser.test_accessible import problems, rest
 
 SECTIONS = ("glossary", "data", "tools", "papers", "guide", "questions")
 MARK = 'a[href*="section=glossary&term="]'
@@ -14,6 +14,7 @@ MARK = 'a[href*="section=glossary&term="]'
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_term_of_a_lab_says_its_meaning_and_leads_to_the_glossary(visit, language):
     page = visit(f"/transformer?lang={language}&lab=heads")
+    rest(page)  # the sheet of styles comes a moment after the words
     link = page.locator(MARK).first
     link.scroll_into_view_if_needed()
     href, title = link.evaluate("a => [a.getAttribute('href'), a.title]")
