@@ -30,6 +30,11 @@ class ChapterSpec:
     labs: tuple[LabSpec, ...] = ()
 
     @property
+    def prefix(self) -> str:
+        """Its number before its title; the side road has none."""
+        return f"{self.number} · " if self.number else ""
+
+    @property
     def page(self) -> Path:
         return ROOT / "pages" / f"{self.id}.py"
 

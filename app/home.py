@@ -128,8 +128,7 @@ def _take_along(words: Words) -> None:
 
 
 def _card(chapter: ChapterSpec, words: Words) -> None:
-    number = f"{chapter.number} · " if chapter.number else ""
-    st.markdown(f"**{chapter.icon} {number}{words(f'chapter.{chapter.id}')}**")
+    st.markdown(f"**{chapter.icon} {chapter.prefix}{words(f'chapter.{chapter.id}')}**")
     st.markdown(words(f"chapter.{chapter.id}.about"))
     if not chapter.labs:
         st.caption(words("chapter.unopened"))

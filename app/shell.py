@@ -21,8 +21,7 @@ def run() -> None:
         ROOT / "pages" / "home.py", title=words("home.title"), icon=":material/home:", default=True
     )
     chapters = [
-        st.Page(chapter.page, title=f"{chapter.number} · {words(f'chapter.{chapter.id}')}" if chapter.number
-                else words(f"chapter.{chapter.id}"),
+        st.Page(chapter.page, title=chapter.prefix + words(f"chapter.{chapter.id}"),
                 icon=chapter.icon, url_path=chapter.id)
         for chapter in catalog.CHAPTERS
     ]  # fmt: skip

@@ -21,7 +21,7 @@ def draw(page: LabPage) -> None:
         wards = [ward for ward in zoo.WARDS if ward.chapter == chapter.id]
         if not wards:
             continue
-        title = f"{chapter.icon} {chapter.number} · {page.text(f'chapter.{chapter.id}')}"
+        title = f"{chapter.icon} {chapter.prefix}{page.text(f'chapter.{chapter.id}')}"
         st.subheader(title, anchor=False)
         for left in range(0, len(wards), COLUMNS):
             for column, ward in zip(
