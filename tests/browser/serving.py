@@ -18,6 +18,17 @@ START_SECONDS = 120
 PATIENCE_MS = 90_000  # a generous limit for a shared two-core machine, not an expectation
 expect.set_options(timeout=PATIENCE_MS)
 
+# A run goes on, a figure is on its way, or what an earlier run drew still stands there, faded.
+BUSY = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]"
+STYLED = "() => [...document.querySelectorAll('style')].some((s) => s.textContent.includes('A calm page'))"
+
+
+def rest(page: Page) -> None:
+    """Wait until the page has its styles and nothing on it is about to move."""
+    page.wait_for_function(STYLED)
+    page.wait_for_timeout(700)
+    expect(page.locator(BUSY)).to_have_count(0)
+
 
 @contextmanager
 def serve(script: str, log: Path) -> Iterator[str]:

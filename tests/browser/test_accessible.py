@@ -6,18 +6,10 @@ from playwright.sync_api import expect
 
 from app import catalog
 from app.i18n import LANGUAGES, Words
+from tests.browser.serving import rest
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 THEMES = ("light", "dark")
-# A run goes on, a figure is on its way, or what an earlier run drew still stands there, faded.
-BUSY = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]"
-STYLED = "() => [...document.querySelectorAll('style')].some((s) => s.textContent.includes('A calm page'))"
-
-
-def rest(page) -> None:
-    page.wait_for_function(STYLED)
-    page.wait_for_timeout(700)
-    expect(page.locator(BUSY)).to_have_count(0)
 
 
 def problems(page) -> list[str]:

@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from app.i18n import Words
 from app.reference import glossary
-from tests.browser.test_accessible import problems, rest
+from tests.browser.serving import rest
+from tests.browser.test_accessible import problems
 
 SECTIONS = ("glossary", "data", "tools", "papers", "guide", "questions")
 MARK = 'a[href*="section=glossary&term="]'
