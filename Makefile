@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
 export OMP_NUM_THREADS := 1
 
-.PHONY: run dev test check format load pages recordings checkpoints clean
+.PHONY: run dev test check format load pages bench soak recordings checkpoints clean
 
 run: $(VENV)/.run ## create .venv, install, serve on http://localhost:8501
 	$(SERVE)
@@ -33,6 +33,12 @@ load: $(VENV)/.test ## thirty sessions at once; prints the table of the README
 
 pages: $(VENV)/.test ## memory of each page and the first picture; prints the table of the README
 	$(BIN)/python -m benchmarks.pages
+
+bench: $(VENV)/.test ## ours against its peers; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.results
+
+soak: $(VENV)/.test ## five sessions at random for two hours; prints memory, threads, open files
+	$(BIN)/python -m benchmarks.soak
 
 checkpoints: $(VENV)/.run ## train the bundled models again (about an hour and a half on one core)
 	$(BIN)/python -m labcore.recipes.world_decoder

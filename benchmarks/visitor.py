@@ -34,13 +34,14 @@ class Visitor:
     wrong: list[str] = field(default_factory=list)
     sliders: dict[str, tuple[Slider, str]] = field(default_factory=dict)  # with their fragments
     buttons: dict[str, str] = field(default_factory=dict)  # id -> fragment
+    texts: dict[str, str] = field(default_factory=dict)  # fields to type into: id -> fragment
 
     async def open(self) -> float:
         """Connect and wait for the first full run; seconds."""
         self._states: dict[str, WidgetState] = {}
         self._waiting: tuple[str, asyncio.Future] | None = None
         self._ran: set[str] = set()  # fragments told in the present run
-        self._told: set[str] = set()  # sliders and buttons told in it
+        self._told: set[str] = set()  # sliders, buttons and texts told in it
         self._within: dict[str, set[str]] = {}  # fragments that a fragment's last run held
         self._page_hash = ""  # the server's name for the page, told with every run
         self._polls: dict[str, asyncio.Task] = {}
@@ -66,11 +67,18 @@ class Visitor:
         self._states[id] = state
         return await self._run(fragment)
 
+    async def type(self, id: str, text: str) -> float:
+        """Write into a field and wait for the answer; seconds."""
+        self._states[id] = WidgetState(id=id, string_value=text)
+        return await self._run(self.texts[id])
+
     async def press(self, key: str) -> float | None:
         """Press the button whose key this is, if the page has it; seconds."""
         id = next((id for id in self.buttons if id.endswith(f"-{key}")), None)
-        if id is None:
-            return None
+        return None if id is None else await self.press_id(id)
+
+    async def press_id(self, id: str) -> float:
+        """Press this button and wait for the answer; seconds."""
         self._states[id] = WidgetState(id=id, trigger_value=True)
         try:
             return await self._run(self.buttons[id])
@@ -136,6 +144,9 @@ class Visitor:
         elif kind == "button" and not element.button.disabled:
             self.buttons[element.button.id] = delta.fragment_id
             self._told.add(element.button.id)
+        elif kind in ("text_input", "text_area") and not getattr(element, kind).disabled:
+            self.texts[getattr(element, kind).id] = delta.fragment_id
+            self._told.add(getattr(element, kind).id)
         elif kind == "exception":
             self.wrong.append(f"{self.query}: {element.exception.type} {element.exception.message}")
         elif kind == "alert" and element.alert.format == element.alert.ERROR:
@@ -161,9 +172,10 @@ class Visitor:
         for id in [id for id, (_, fragment) in self.sliders.items() if fragment in fragments]:
             if id not in self._told:
                 del self.sliders[id]
-        for id in [id for id, fragment in self.buttons.items() if fragment in fragments]:
-            if id not in self._told:
-                del self.buttons[id]
+        for kept in (self.buttons, self.texts):
+            for id in [id for id, fragment in kept.items() if fragment in fragments]:
+                if id not in self._told:
+                    del kept[id]
 
     def _poll(self, fragment: str, seconds: float) -> None:
         async def again() -> None:
