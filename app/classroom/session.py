@@ -111,14 +111,26 @@ _fresh: cachetools.TTLCache = cachetools.TTLCache(maxsize=512, ttl=FRESH_SECONDS
 
 
 @cachetools.cached(_fresh, condition=threading.Condition())
+def _look(class_id: int) -> ClassNow | LabInputError | None:
+    """subtle: a fault is kept for the second too, or thirty sessions would wait for a database that does
+    not answer one after the other."""
+    try:
+        return store.now(class_id)
+    except LabInputError as fault:
+        return fault
+
+
 def now(class_id: int) -> ClassNow | None:
-    return store.now(class_id)
+    found = _look(class_id)
+    if isinstance(found, LabInputError):
+        raise LabInputError(found.field, found.value, found.rule, **found.facts)
+    return found
 
 
 def changed(class_id: int) -> None:
     """Let everybody on this server see a change at once."""
-    with now.cache_condition:
-        _fresh.pop(now.cache_key(class_id), None)
+    with _look.cache_condition:
+        _fresh.pop(_look.cache_key(class_id), None)
 
 
 def again() -> None:

@@ -4,6 +4,7 @@ A class is named by the number that `find` or `as_teacher` gave for a code and a
 bound to that number: whoever is in one class cannot name a row of another. Texts are always bound values.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,14 @@ from sqlalchemy.engine import Connection
 from app.classroom import keys, tables
 from app.classroom.tables import classes, entries, learners, polls, votes
 from labcore.errors import LabInputError
+
+log = logging.getLogger(__name__)
+FAULTS = {  # what SQLite says, and the rule under which a reader is told
+    "is locked": "database_busy",
+    "disk is full": "database_full",
+    "malformed": "database_damaged",
+    "not a database": "database_damaged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,24 @@ class ClassNow:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """A transaction; a database that cannot be reached is told in a sentence."""
+    """A transaction, all of it or nothing; what a database cannot do is told in a sentence."""
     try:
         with tables.engine(tables.address()).begin() as connection:
             yield connection
-    except (sql.exc.OperationalError, sql.exc.ArgumentError, ImportError, OSError) as error:
-        raise LabInputError("class", type(error).__name__, "no_database") from error
+    except sql.exc.IntegrityError:  # a row that may not be: its caller knows what that means
+        raise
+    except (sql.exc.SQLAlchemyError, ImportError, OSError) as error:
+        log.warning("The classroom's database: %s", error)
+        raise LabInputError("class", type(error).__name__, _fault(error)) from error
+
+
+def _fault(error: Exception) -> str:
+    """The rule by which a fault of the database is told. SQLite has one kind of error for most of them."""
+    said = str(getattr(error, "orig", error))
+    for told, rule in FAULTS.items():
+        if told in said:
+            return rule
+    return "no_database"
 
 
 # The class.

@@ -5,13 +5,15 @@ hash of a random token that one browser holds for one class.
 """
 
 import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import platformdirs
 import sqlalchemy as sql
 from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Integer, String, Text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Engine
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 MOST_CLASSES = 1_000
 MOST_POLLS = 200  # of a class
@@ -103,16 +105,46 @@ def engine(url: str) -> Engine:
         if made.url.database:
             Path(made.url.database).parent.mkdir(parents=True, exist_ok=True)
         sql.event.listen(made, "connect", _prepare_sqlite)
+        sql.event.listen(made, "checkout", partial(_still_there, made.url.database))
     metadata.create_all(made)
     return made
 
 
-def _prepare_sqlite(connection, _record) -> None:
+# SQLite makes the tables at every connection: its file may have been taken away since the last one.
+_TABLES = [
+    str(made.compile(dialect=sqlite.dialect()))
+    for table in metadata.sorted_tables
+    for made in (
+        CreateTable(table, if_not_exists=True),
+        *(CreateIndex(index, if_not_exists=True) for index in table.indexes),
+    )
+]
+
+
+def _prepare_sqlite(connection, record) -> None:
     """Readers beside one writer, a writer that waits its turn, and rows that go with their class."""
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "busy_timeout=5000",
-        "foreign_keys=ON",
+    for statement in (
+        "PRAGMA busy_timeout=5000",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=NORMAL",
+        "PRAGMA foreign_keys=ON",
+        *_TABLES,
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        connection.execute(statement)
+    record.info["file"] = _file(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def _still_there(database: str | None, _connection, record, _proxy) -> None:
+    """subtle: an open connection goes on writing into a file that was deleted or replaced, and all of it
+    would be gone with the server; so the file that is there now decides."""
+    if _file(database) != record.info["file"]:
+        raise sql.exc.DisconnectionError("another file lies there now")
+
+
+def _file(path: str | None) -> tuple[int, int] | None:
+    """Which file this is, whatever its name; None for a database in memory or a file that is gone."""
+    try:
+        found = Path(path or "").stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if path else None
