@@ -11,6 +11,7 @@ from app.errors import say_error
 from app.figures import Figure, draw
 from app.i18n import Words
 from app.job import JobView
+from app.literal import csv
 from app.provenance import Provenance
 from labcore.errors import LabInputError
 from labcore.zoo import LoadedModel
@@ -172,7 +173,7 @@ class LabPage:
         with st.popover(self.text("share.data"), icon=":material/download:"):
             for number, (title, figure) in enumerate(self._tables.items()):
                 st.download_button(
-                    f"{title} (CSV)", lambda figure=figure: _csv(figure), on_click="ignore",
+                    f"{title} (CSV)", lambda figure=figure: csv(figure.data()), on_click="ignore",
                     file_name=f"{self.lab.id}-{number + 1}.csv", mime="text/csv",
                     key=f"{self.lab.id}.csv.{number}", type="tertiary",
                 )  # fmt: skip
@@ -192,8 +193,3 @@ class LabPage:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def recorded(lab: str, name: str, kind: type[Result]) -> results.Recording:
     return results.load(results.RECORDINGS / f"{lab}-{name}.safetensors", kind)
-
-
-def _csv(figure: Figure) -> bytes:
-    # The mark at the front tells spreadsheet programs that the file is UTF-8.
-    return figure.data().to_csv(index=False).encode("utf-8-sig")

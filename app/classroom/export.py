@@ -6,18 +6,17 @@ import pandas as pd
 
 from app.classroom import nicknames, store, subjects
 from app.i18n import Words
+from app.literal import csv as as_file
 
 COLUMNS = (
     "kind", "number", "question", "learner", "answer", "right", "parameters", "measure", "time_utc",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv(class_id: int, words: Words) -> bytes:
     """A learner is a number that means the same in all rows of the file, and nothing outside it."""
     frame = pd.DataFrame(rows(class_id, words), columns=list(COLUMNS), dtype=object)
-    # The mark at the front tells spreadsheet programs that the file is UTF-8.
-    return frame.to_csv(index=False).encode("utf-8-sig")
+    return as_file(frame)
 
 
 def rows(class_id: int, words: Words) -> list[dict]:
@@ -31,8 +30,8 @@ def rows(class_id: int, words: Words) -> list[dict]:
         }  # fmt: skip
         if subject := asked.get(vote.poll):
             row["kind"] = subject.kind
-            row["question"] = _cell(subject.question(words))
-            row["answer"] = _cell(subject.choices(words)[vote.choice])
+            row["question"] = subject.question(words)
+            row["answer"] = subject.choices(words)[vote.choice]
             truth = subject.truth()
             row["right"] = "" if truth is None else int(truth == vote.choice)
         found.append(row)
@@ -51,11 +50,6 @@ def rows(class_id: int, words: Words) -> list[dict]:
 
 def _learner(numbers: dict[str, int], voter: str) -> int:
     return numbers.setdefault(voter, len(numbers) + 1)
-
-
-def _cell(text: str) -> str:
-    """No text that was typed becomes a formula in a spreadsheet."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _time(seconds: float) -> str:

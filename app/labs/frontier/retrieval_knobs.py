@@ -65,15 +65,9 @@ def own_documents(page: LabPage) -> tuple[Document, ...]:
         try:
             documents.append(read_file(file.name, file.getvalue()))
         except LabInputError as error:
-            page.error(file_error(error))
+            page.error(error)
     typed = page.text_area("own", page.text("default.own"), MOST_CHARACTERS, lines=7)
     return checked(documents or read_typed(typed))
-
-
-def file_error(error: LabInputError) -> LabInputError:
-    """The same, with a name that markdown leaves as it is: a warning is rendered, a name is a stranger's."""
-    name = "".join(letter if letter.isalnum() or letter in " .-" else "·" for letter in error.value)
-    return LabInputError(error.field, name, error.rule, **{**error.facts, "name": name})
 
 
 def asked(config: FindConfig) -> FindConfig:

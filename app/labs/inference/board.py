@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.charts import board as charts
 from app.job import JobView
+from app.literal import csv
 from app.notebook import changed_fields
 from app.page import LabPage
 from app.provenance import MEASURED, Provenance
@@ -117,11 +118,7 @@ def show_board(page: LabPage, result: BoardResult, source: Provenance, wishes: l
     page.figure(figure, source, "scatter")
     st.download_button(
         page.text("board.csv"),
-        lambda: (
-            charts.table(result.points, mine(), source.kind, page.text)
-            .to_csv(index=False)
-            .encode("utf-8-sig")
-        ),
+        lambda: csv(charts.table(result.points, mine(), source.kind, page.text)),
         file_name="board.csv", mime="text/csv", icon=":material/download:", type="tertiary",
         on_click="ignore", key="board.csv",
     )  # fmt: skip

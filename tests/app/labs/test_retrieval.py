@@ -9,8 +9,6 @@ from app.charts import retrieval_answers as answer_charts
 from app.i18n import LANGUAGES, Words
 from app.labs.frontier import retrieval as screen
 from app.labs.frontier import retrieval_agent, retrieval_answer
-from app.labs.frontier.retrieval_knobs import file_error
-from labcore.errors import LabInputError
 from labcore.retrieval import answering, finding
 from labcore.retrieval.agent import POISONS, AgentConfig
 from labcore.retrieval.agent import run as run_agent
@@ -101,14 +99,6 @@ def test_a_title_is_escaped_where_plotly_reads_tags():
     figure = charts.places(result, EN)
     assert "<a" not in figure.spec.to_json()
     assert "<a" in figure.data().iloc[0, 0]  # a table renders nothing
-
-
-def test_a_files_name_does_not_reach_markdown():
-    error = LabInputError(
-        "file", "[x](javascript:1)*.txt", "utf8_text", name="[x](javascript:1)*.txt"
-    )
-    clean = file_error(error)
-    assert clean.facts["name"] == clean.value == "·x··javascript·1··.txt"
 
 
 def test_uploads_are_searched_and_bad_ones_refused_in_a_sentence(open_lab):
