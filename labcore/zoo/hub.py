@@ -28,6 +28,11 @@ from labcore.zoo.progress import OnProgress, watch_growth
 Result = TypeVar("Result")
 
 SIZE_LIMIT_BYTES = 2_000_000_000
+CONFIG_BYTES = 1_000_000  # read before anything else; a published one has some two thousand
+COMPANION_BYTES = 100_000_000  # the tokenizers of the largest vocabularies have a third of that
+# What a description may ask this machine to build; the largest published models stay below.
+DESCRIBED_LIMITS = {"decoder_layers": 256, "encoder_layers": 256, "num_heads": 1024}
+EXPERTS_LIMIT = 1024
 ANSWER_SECONDS = 6.0  # for a question to the hub as a whole, name lookup included
 CONNECT_SECONDS = 4.0
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
@@ -72,7 +77,7 @@ def describe_hub_model(model_id: str, revision: str | None = None) -> HubModel:
 
     Raises LabInputError("model_id", model_id, rule) with one of the rules "model_id_form",
     "no_such_model", "gated_model", "hub_unreachable", "safetensors_only", "fast_tokenizer",
-    "full_precision" and "supported_family".
+    "full_precision", "supported_family" and "too_large" (of the files that describe it).
     """
     require_model_id(model_id)
     info = _asked(
@@ -166,6 +171,12 @@ def _needed_files(siblings: list[Any], model_id: str) -> tuple[HubFile, ...]:
     if "tokenizer.json" not in at_hand:
         raise LabInputError("model_id", model_id, "fast_tokenizer")
     chosen = [at_hand[name] for name in (*weights, *COMPANIONS) if name in at_hand]
+    for file in chosen[len(weights) :]:
+        limit_bytes = CONFIG_BYTES if file.rfilename == "config.json" else COMPANION_BYTES
+        if (file.size or 0) > limit_bytes:
+            raise LabInputError(
+                "model_id", model_id, "too_large", size_bytes=file.size, limit_bytes=limit_bytes
+            )
     return tuple(
         HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else None)
         for file in chosen
@@ -176,11 +187,16 @@ def _supported_kind(config: dict[str, Any], model_id: str) -> str:
     if "quantization_config" in config:
         raise LabInputError("model_id", model_id, "full_precision")
     try:
-        return config_from_hf(config).kind
+        described = config_from_hf(config)
     except (LabInputError, LookupError, TypeError, ValueError) as error:
         raise LabInputError(
             "model_id", model_id, "supported_family", family=config.get("model_type")
         ) from error
+    asked = {name: getattr(described, name) for name in DESCRIBED_LIMITS}
+    experts = described.moe.num_experts if described.moe else 0
+    if experts > EXPERTS_LIMIT or any(asked[name] > DESCRIBED_LIMITS[name] for name in asked):
+        raise LabInputError("model_id", model_id, "too_large", **asked, num_experts=experts)
+    return described.kind
 
 
 def _asked(question: Callable[[], Result], model_id: str) -> Result:

@@ -6,13 +6,14 @@ The same with a real browser, which runs what it is given: `tests/browser/test_h
 import json
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from markdown_it import MarkdownIt
 
 from app.catalog import CHAPTERS
 from tests.app.conftest import checked
-from tests.app.text_fields import ELSEWHERE, HOSTILE, KNOBS, PLACE, written
+from tests.app.text_fields import ELSEWHERE, HOSTILE, KNOBS, PLACE, UPLOADS, uploaders, written
 
 # Fields of Streamlit's messages that it renders as text, or hands to a component of ours as data.
 SHOWN_AS_TEXT = {
@@ -25,6 +26,7 @@ PICTURES = {"plotly_chart": "spec", "echarts_chart": "spec", "iframe": "srcdoc"}
 ONCE = [(lab, link, knobs) for lab, rows in KNOBS.items() for link, knobs in rows]
 
 
+LAB_UPLOADS = [upload for upload in UPLOADS.values() if "lab=" in upload[0]]
 FIRST = [chapter.labs[0].id for chapter in CHAPTERS]
 
 
@@ -37,6 +39,7 @@ def test_the_table_holds_every_text_field_of_the_app():
     knobs, elsewhere = written()
     assert knobs == {(lab, knob) for lab, _, knobs in ONCE for knob in knobs}
     assert elsewhere == ELSEWHERE
+    assert uploaders() == set(UPLOADS)
 
 
 @pytest.mark.parametrize("row", ONCE, ids=name)
@@ -46,6 +49,18 @@ def test_a_text_is_read_as_nothing_but_text(open_lab, row):
     at_hand = {str(field.key).split("@")[0] for field in (*app.text_area, *app.text_input)}
     assert {f"{lab}.{knob}" for knob in knobs} <= at_hand, "the link does not lead to the field"
     assert list(misread(app)) == []
+
+
+@pytest.mark.parametrize(("link", "ending"), LAB_UPLOADS, ids=[link for link, _ in LAB_UPLOADS])
+@pytest.mark.parametrize(
+    "inside", [HOSTILE, json.dumps([{"instruction": HOSTILE, "output": HOSTILE}] * 9)]
+)
+def test_a_files_name_and_text_are_read_as_nothing_but_text(open_lab, link, ending, inside):
+    query = dict(parse_qsl(urlsplit(link).query))
+    query.pop("lang")
+    app = checked(open_lab(query.pop("lab"), **query))
+    app.file_uploader[0].upload(f"{HOSTILE}.{ending}", inside.encode())
+    assert list(misread(checked(app.run()))) == []
 
 
 @pytest.mark.parametrize("lab", FIRST)

@@ -173,3 +173,46 @@ def pickers() -> set[tuple[str, str]]:
             knob = call.args[2].value if len(call.args) > 2 else "model"
             found.add((lab_of(path), knob))
     return found
+
+
+# Where a file can be brought: file of the source and key of the widget -> the link, and an ending it takes.
+UPLOADS = {
+    ("app/home.py", "'home.import'"): ("/?lang=en", "json"),
+    ("app/reference/data_sets.py", "'reference.alpaca.file'"): (
+        "/reference?lang=en&section=data&set=alpaca", "json",
+    ),
+    ("app/classroom/contest.py", "'classroom.upload'"): ("", "safetensors"),  # in a class only
+    ("app/model_picker.py", "key"): ("/transformer?lang=en&lab=attention", "safetensors"),
+    ("app/labs/alignment/lora_mixing.py", "'lora.upload'"): (
+        "/alignment?lang=en&lab=lora&part=mixing", "zip",
+    ),
+    ("app/labs/alignment/hf_train.py", "'hf.own_rows'"): ("/alignment?lang=en&lab=hf", "json"),
+    ("app/labs/alignment/sft_real.py", "'sft.own_data'"): (
+        "/alignment?lang=en&lab=sft&part=real&data=own", "json",
+    ),
+    ("app/labs/frontier/retrieval_knobs.py", "UPLOAD"): (
+        "/frontier?lang=en&lab=retrieval&library=own", "txt",
+    ),
+    ("app/labs/frontier/multimodal_picture.py", "UPLOAD"): (
+        "/frontier?lang=en&lab=multimodal&source=brought", "png",
+    ),
+    ("app/labs/pretraining/clinic_own.py", "'clinic.upload'"): (
+        "/pretraining?lang=en&lab=clinic&part=own", "csv",
+    ),
+    ("app/labs/pretraining/data_knobs.py", "'data.upload.file'"): (
+        "/pretraining?lang=en&lab=data&source=own", "txt",
+    ),
+    ("app/labs/pretraining/monitor_session.py", "'monitor.checkpoint.file'"): (
+        "/pretraining?lang=en&lab=monitor&part=resume", "safetensors",
+    ),
+}  # fmt: skip
+
+
+def uploaders() -> set[tuple[str, str]]:
+    """(file, key of the widget) of every place where a file can be brought, as the source has them."""
+    return {
+        (path.relative_to(ROOT).as_posix(), ast.unparse(word.value))
+        for path, call in calls("file_uploader")
+        for word in call.keywords
+        if word.arg == "key"
+    }

@@ -128,6 +128,36 @@ def test_a_quantised_model_is_refused(fake_hub, tiny_bert):
     assert rule_of(hub.describe_hub_model, ID) == "full_precision"
 
 
+@pytest.mark.parametrize("name", ["num_hidden_layers", "num_attention_heads"])
+def test_a_description_that_asks_for_ten_million_parts_is_refused_before_one_is_built(
+    fake_hub, tiny_bert, name
+):
+    """At the limit it is a model like any other; one more is too many, and nothing hangs over it."""
+    limits = hub.DESCRIBED_LIMITS
+    most = limits["encoder_layers" if name == "num_hidden_layers" else "num_heads"]
+    for count, rule in ((most, None), (most + 1, "too_large"), (10**7, "too_large")):
+        config = changed_config(tiny_bert, **{name: count}, hidden_size=2 * count)
+        fake_hub.add(ID, tiny_bert, config__json=config)
+        if rule is None:
+            assert hub.describe_hub_model(ID).kind == "encoder"
+        else:
+            assert rule_of(hub.describe_hub_model, ID) == rule
+
+
+@pytest.mark.parametrize(
+    ("file", "limit"), [("config.json", "CONFIG_BYTES"), ("tokenizer.json", "COMPANION_BYTES")]
+)
+def test_a_description_of_any_size_is_not_fetched(fake_hub, tiny_bert, monkeypatch, file, limit):
+    size = (tiny_bert / file).stat().st_size
+    fake_hub.add(ID, tiny_bert)
+    monkeypatch.setattr(hub, limit, size)
+    assert hub.describe_hub_model(ID).kind == "encoder"
+    fake_hub.asked.clear()
+    monkeypatch.setattr(hub, limit, size - 1)
+    assert rule_of(hub.describe_hub_model, ID) == "too_large"
+    assert not any(file in path for path in fake_hub.asked)
+
+
 def test_a_model_that_does_not_exist_and_one_behind_a_gate_are_told_apart(fake_hub):
     fake_hub.error_codes["someone/gated"] = "GatedRepo"
     assert rule_of(hub.describe_hub_model, "someone/nothing") == "no_such_model"
