@@ -1,11 +1,11 @@
 """Models on the page: fetched behind the scenes, with progress, once for everybody.
 
 A loader thread does the work, so a learner who goes elsewhere does not stop it, and one who comes back
-finds it done.
+finds it done. It is a daemon: a server that is told to end does not wait for a hub.
 """
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -24,7 +24,7 @@ class Loading:
     stage: str = "loading"
 
 
-_loader = ThreadPoolExecutor(max_workers=4, thread_name_prefix="model-loader")
+_places = threading.Semaphore(4)  # loads at a time
 _loading: dict[str, Loading] = {}
 _lock = threading.Lock()
 
@@ -38,7 +38,9 @@ def obtain(name: str, words: Words) -> zoo.LoadedModel:
         loading = _loading.get(name)
         if loading is None:
             loading = _loading[name] = Loading()
-            loading.future = _loader.submit(_load, name, loading)
+            threading.Thread(
+                target=_carry_out, args=(name, loading), name="model-loader", daemon=True
+            ).start()
     if not loading.future.done():
         _show(loading, name, words)
     with _lock:
@@ -50,6 +52,14 @@ def is_under_way(name: str) -> bool:
     """Whether somebody has asked for the model and it is not here yet."""
     with _lock:
         return name in _loading
+
+
+def _carry_out(name: str, loading: Loading) -> None:
+    try:
+        with _places:
+            loading.future.set_result(_load(name, loading))
+    except BaseException as error:
+        loading.future.set_exception(error)
 
 
 def _load(name: str, loading: Loading) -> zoo.LoadedModel:

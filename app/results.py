@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 import labcore
 from app.catalog import ROOT
 from app.provenance import Provenance
+from labcore import shipped
 
 Result = TypeVar("Result")
 RECORDINGS = ROOT / "assets" / "recordings"
@@ -84,11 +85,12 @@ def save(path: Path, result: Any, provenance: Provenance) -> None:
     metadata = {"result": json.dumps(plain), "provenance": json.dumps(asdict(provenance))}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(arrays or {"none": np.zeros(1, np.uint8)}, path, metadata=metadata)
+    shipped.seal(path)
 
 
 def load(path: Path, kind: type[Result]) -> Recording:
-    """Read what `save` wrote back into `kind`."""
-    with safe_open(path, framework="numpy") as file:
+    """Read what `save` wrote back into `kind`. LabInputError if a file of the lab is damaged."""
+    with safe_open(shipped.whole(path), framework="numpy") as file:
         metadata = file.metadata()
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     result = _reader(arrays).structure(json.loads(metadata["result"]), kind)

@@ -4,6 +4,8 @@
 the screen looks the sentence up in the learner's language (`assets/strings/<lang>/errors.toml`).
 """
 
+import errno
+import re
 from collections.abc import Mapping, Sequence
 
 
@@ -44,3 +46,23 @@ def check_choices(config: object, choices: Mapping[str, Sequence[str]]) -> None:
     for name, allowed in choices.items():
         if getattr(config, name) not in allowed:
             raise LabInputError(name, getattr(config, name), "known_choice", allowed=allowed)
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NO_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether a disk, a quota or a limit was full when somebody wrote."""
+    return _number(error) in _NO_ROOM
+
+
+def no_writing(error: BaseException) -> bool:
+    """Whether a place may not be written to, or is not what it should be."""
+    return _number(error) in _NO_WRITING
+
+
+def _number(error: BaseException) -> int | None:
+    """The system's number of an error. safetensors does not raise an OSError but quotes its number."""
+    quoted = re.search(r"\(os error (\d+)\)", str(error))
+    return int(quoted[1]) if quoted else getattr(error, "errno", None)

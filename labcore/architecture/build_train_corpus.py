@@ -12,6 +12,7 @@ from itertools import islice, repeat
 
 import torch
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.text.bpe import BPETokenizer
 from labcore.text.world import MicroWorld, sample_pair, sample_story, split_of
@@ -54,7 +55,7 @@ class Corpus:
 @lru_cache(maxsize=2)
 def world(corpus: str = "stories") -> MicroWorld:
     """The micro-world in the tokens of the bundled models, read rather than learnt again."""
-    path = checkpoints.ASSETS / "world-decoder" / "tokenizer.json"
+    path = shipped.whole(checkpoints.ASSETS / "world-decoder" / "tokenizer.json")
     return MicroWorld(BPETokenizer.load(path), corpus)
 
 

@@ -11,11 +11,11 @@ weights of every matrix may become zero, by SparseGPT.
 from functools import lru_cache
 from pathlib import Path
 
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labcore import shipped
 from labcore.compression import judged
 from labcore.compression.calibration import calibrate
 from labcore.compression.prune_model import prune_model
@@ -91,7 +91,7 @@ def student_model() -> Transformer:
 def adapter(cut_percent: int) -> dict[str, Tensor]:
     """The repair of a cut: `<matrix>.a` (r, I) and `<matrix>.b` (O, r)."""
     path = ADAPTERS / f"repair-{cut_percent}.safetensors"
-    return {name: half.float() for name, half in safetensors.torch.load_file(path).items()}
+    return {name: half.float() for name, half in shipped.tensors(path).items()}
 
 
 def check_exists(student: bool, cut_percent: int, repair: str, form: str) -> None:

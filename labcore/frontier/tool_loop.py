@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.errors import LabInputError, check_limits
 from labcore.frontier.calculator import calculate
 from labcore.model.cache import KVCache
@@ -84,7 +84,7 @@ class Trace:
 @lru_cache(maxsize=1)
 def load_caller() -> Transformer:
     """Shared: read it, never train it."""
-    weights = {name: half.float() for name, half in safetensors.torch.load_file(ASSET).items()}
+    weights = {name: half.float() for name, half in shipped.tensors(ASSET).items()}
     return Transformer(CONFIG, weights=weights).requires_grad_(False).eval()
 
 

@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.reasoning.game24 import TARGET, State, all_games, moves, solvable
 from labcore.reasoning.writers import ASSETS
@@ -61,7 +61,7 @@ def worth(table: Tensor, rows: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def load_table() -> Tensor:
-    return safetensors.torch.load_file(ASSET)["table"].float()
+    return shipped.tensors(ASSET)["table"].float()
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ chains. A model that had gone on to the end would have nothing left to vote abou
 
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -40,7 +40,7 @@ def stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_weights(name: str) -> dict[str, Tensor]:
-    weights = safetensors.torch.load_file(ASSETS / f"{name}.safetensors")
+    weights = shipped.tensors(ASSETS / f"{name}.safetensors")
     return {key: weight.float() for key, weight in weights.items()}
 
 

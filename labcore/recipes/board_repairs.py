@@ -3,9 +3,9 @@
 python -m labcore.recipes.board_repairs
 """
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.compression import judged
 from labcore.compression.board_models import ADAPTERS, CUTS, LORA, cut_model
 from labcore.compression.repair import RepairConfig, told
@@ -36,7 +36,7 @@ def main() -> None:
             for part in ("a", "b")
         }
         path = ADAPTERS / f"repair-{cut}.safetensors"
-        safetensors.torch.save_file(learned, path)
+        shipped.save(learned, path)
         print(
             f"{cut} %: {before:.4f} -> {judged.loss_nats(model):.4f} nats, {path.stat().st_size} bytes"
         )

@@ -5,9 +5,9 @@ python -m labcore.recipes.cabinet
 
 import copy
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.training.checkpoints import weights_of
@@ -33,7 +33,7 @@ def make_base(seed: int = 0) -> Transformer:
 
 def save(model: Transformer, name: str) -> None:
     weights = {key: value.half() for key, value in weights_of(model).items()}
-    safetensors.torch.save_file(weights, asset(name))
+    shipped.save(weights, asset(name))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The towers of the multimodal lab, made in two minutes: python -m labcore.recipes.picture_pair"""
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.training.checkpoints import weights_of
 from labcore.vision.looking import ASSET, new_pair
 from labcore.vision.pair_training import PairConfig, train
@@ -27,7 +27,7 @@ def main() -> None:
         )
     ASSET.parent.mkdir(parents=True, exist_ok=True)
     halves = {name: weight.half() for name, weight in weights_of(pair).items()}
-    safetensors.torch.save_file(halves, ASSET)
+    shipped.save(halves, ASSET)
     print(ASSET.stat().st_size, "bytes")
 
 

@@ -1,8 +1,8 @@
 """The reader of pictures, made on top of the bundled towers: python -m labcore.recipes.picture_reader"""
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.vision.looking import bundled_pair
 from labcore.vision.picture_reader import PictureReader
 from labcore.vision.reader_training import TASKS, ReaderConfig, train
@@ -18,7 +18,7 @@ def main() -> None:
     for look in train(reader, CONFIG, every=200):
         print(look.step, round(look.loss_nats, 3), TASKS, look.right.round(2).tolist(), flush=True)
     halves = {name: weight.detach().half() for name, weight in reader.trained().items()}
-    safetensors.torch.save_file(halves, ASSET)
+    shipped.save(halves, ASSET)
     bundled_reader.cache_clear()
     print(ASSET.stat().st_size, "bytes")
 

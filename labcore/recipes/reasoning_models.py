@@ -3,10 +3,10 @@
 python -m labcore.recipes.reasoning_models
 """
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from labcore import shipped
 from labcore.model.transformer import Transformer
 from labcore.reasoning.chains import batches, draw_questions
 from labcore.reasoning.verifiers import (
@@ -71,15 +71,13 @@ def main() -> None:
     torch.set_num_threads(1)
     ASSETS.mkdir(parents=True, exist_ok=True)
     for name, weights in make_writers().items():
-        safetensors.torch.save_file(weights, ASSETS / f"writer-{name}.safetensors")
+        shipped.save(weights, ASSETS / f"writer-{name}.safetensors")
     questions, written = written_chains(1000, seed=2)
     right, whole = is_right(questions, written), step_labels(questions, written).all(dim=1)
     print(f"{right.float().mean():.3f} of chains right, {whole.float().mean():.3f} in every step")
     for kind in KINDS:
         verifier = make_verifier(kind)
-        safetensors.torch.save_file(
-            stored(weights_of(verifier)), ASSETS / f"verifier-{kind}.safetensors"
-        )
+        shipped.save(stored(weights_of(verifier)), ASSETS / f"verifier-{kind}.safetensors")
         with torch.no_grad():
             scores = chain_scores(judged(verifier, questions, written))
         answers, chains = told_apart(scores, right), told_apart(scores, whole)

@@ -3,9 +3,9 @@
 python -m labcore.recipes.retrieval_agent
 """
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.model.transformer import Transformer
 from labcore.retrieval.agent_model import ASSETS, CONFIG, TRAINING
 from labcore.retrieval.agent_text import AGENTS, batches
@@ -28,7 +28,7 @@ def main() -> None:
     ASSETS.mkdir(parents=True, exist_ok=True)
     for agent in AGENTS:
         weights = {name: value.half() for name, value in weights_of(make(agent)).items()}
-        safetensors.torch.save_file(weights, ASSETS / f"agent-{agent}.safetensors")
+        shipped.save(weights, ASSETS / f"agent-{agent}.safetensors")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 python -m labcore.recipes.sums_policy
 """
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.model.transformer import Transformer
 from labcore.training.checkpoints import weights_of
 from labcore.training.loop import train
@@ -24,7 +24,7 @@ def main() -> None:
     torch.set_num_threads(1)
     policy, held_out = make(), sums.all_sums(held_out=True)
     ASSET.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(weights_of(policy), ASSET)
+    shipped.save(weights_of(policy), ASSET)
     for temperature in (1.0, 0.0):
         answers = answer(policy, held_out, torch.Generator().manual_seed(1), temperature)
         right = sums.is_right(held_out, answers).double().mean()

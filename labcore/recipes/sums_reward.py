@@ -5,9 +5,9 @@ python -m labcore.recipes.sums_reward
 
 from dataclasses import replace
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.model.transformer import Transformer
 from labcore.training.checkpoints import weights_of
 from labcore.training.loop import train
@@ -31,7 +31,7 @@ def make_reader(seed: int = 0) -> Transformer:
 
 def main() -> None:
     torch.set_num_threads(1)
-    safetensors.torch.save_file(weights_of(make_reader()), READER_ASSET)
+    shipped.save(weights_of(make_reader()), READER_ASSET)
     policy = load_policy()
     pairs = collect_pairs(policy, Rater(), PAIRS, torch.Generator().manual_seed(0))
     held_out = collect_pairs(
@@ -41,7 +41,7 @@ def main() -> None:
         model = new_reward_model(kind)
         for _ in fit(model, pairs, EPOCHS, torch.Generator().manual_seed(0)):
             pass
-        safetensors.torch.save_file(weights_of(model), ASSETS[kind])
+        shipped.save(weights_of(model), ASSETS[kind])
         rewards = rewards_of(model, held_out)
         right, marks, digits = found_worths(rewards, held_out)
         print(

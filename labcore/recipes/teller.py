@@ -3,9 +3,9 @@
 python -m labcore.recipes.teller
 """
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.model.transformer import Transformer
 from labcore.pretraining.small_world import (
     PAD,
@@ -34,7 +34,7 @@ def main() -> None:
     kept = {name: weight.half() for name, weight in weights_of(model).items()}
     kept[teller.VOCABULARY] = torch.from_numpy(known.tokens)
     teller.ASSET.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(kept, teller.ASSET)
+    shipped.save(kept, teller.ASSET)
     loss = held_out_loss(teller.load_teller(), exam)
     print(f"as kept: {loss:.4f} nats per token; lowest possible {floor_nats(held_out):.4f}")
 

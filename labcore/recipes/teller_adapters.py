@@ -5,6 +5,7 @@ python -m labcore.recipes.teller_adapters
 
 import torch
 
+from labcore import shipped
 from labcore.tuning.lora_arithmetic import ASSETS
 from labcore.tuning.tune import NEW_TASKS, TuneConfig, run
 
@@ -15,6 +16,7 @@ def main() -> None:
     for task in NEW_TASKS:
         result = run(TuneConfig(task=task))
         (ASSETS / f"{task}.zip").write_bytes(result.adapter)
+        shipped.seal(ASSETS / f"{task}.zip")
         print(f"{task}: {result.looks[-1].new_nats:.4f} nats, {len(result.adapter) / 1e3:.0f} kB")
 
 

@@ -1,9 +1,9 @@
 """The small model that calls, made in about two minutes: python -m labcore.recipes.tool_caller"""
 
 import numpy as np
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.frontier.tool_loop import ASSET, CONFIG, LoopConfig, batches, load_caller, run
 from labcore.model.transformer import Transformer
 from labcore.training.checkpoints import weights_of
@@ -21,7 +21,7 @@ def main() -> None:
         if step.step % 100 == 0:
             print(step.step, round(step.loss_nats, 4), flush=True)
     ASSET.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file({n: w.half() for n, w in weights_of(model).items()}, ASSET)
+    shipped.save({n: w.half() for n, w in weights_of(model).items()}, ASSET)
     load_caller.cache_clear()
     rng = np.random.default_rng(99)
     asked = [

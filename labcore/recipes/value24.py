@@ -3,11 +3,11 @@
 python -m labcore.recipes.value24
 """
 
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore import shipped
 from labcore.reasoning.game24 import State, all_games, moves, solvable
 from labcore.reasoning.value24 import (
     ASSET,
@@ -67,7 +67,7 @@ def main() -> None:
     states = training_states()
     table = make(states)
     ASSET.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file({"table": table.half()}, ASSET)
+    shipped.save({"table": table.half()}, ASSET)
     print(f"{len(states)} states learned from")
     for left, exam in zip((3, 2), states_below(held_out_games()), strict=True):
         share = labels(exam).mean()

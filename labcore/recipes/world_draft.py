@@ -8,10 +8,9 @@ python -m labcore.recipes.world_draft
 
 from collections.abc import Iterator
 
-import safetensors.torch
 import torch
 
-from labcore import zoo
+from labcore import shipped, zoo
 from labcore.compression.distillation import distillation_loss
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import ASSET, CONFIG, TARGET, load_draft
@@ -39,7 +38,7 @@ def main() -> None:
     distil(draft, target, told)
     ASSET.parent.mkdir(parents=True, exist_ok=True)
     halves = {name: weight.half() for name, weight in weights_of(draft).items()}
-    safetensors.torch.save_file(halves, ASSET)
+    shipped.save(halves, ASSET)
     print(f"as kept: {kept(load_draft(), target):.4f}; {ASSET.stat().st_size / 1e3:.0f} kB")
 
 

@@ -2,8 +2,7 @@
 
 from functools import cache
 
-import safetensors.torch
-
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -23,7 +22,7 @@ def load_agent(agent: str) -> Transformer:
     """A bundled agent, stored in 16 bits, run in 32."""
     if agent not in AGENTS:
         raise LabInputError("agent", agent, "known_choice", allowed=AGENTS)
-    weights = safetensors.torch.load_file(ASSETS / f"agent-{agent}.safetensors")
+    weights = shipped.tensors(ASSETS / f"agent-{agent}.safetensors")
     return Transformer(
         CONFIG, weights={name: value.float() for name, value in weights.items()}
     ).eval()

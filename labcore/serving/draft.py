@@ -6,8 +6,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-import safetensors.torch
-
+from labcore import shipped
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
 
@@ -19,5 +18,5 @@ CONFIG = ModelConfig(vocab_size=1920, hidden_size=40, num_layers=1, num_heads=2)
 @lru_cache(maxsize=1)
 def load_draft() -> Transformer:
     """Shared by the whole process: read it, never train it. Half precision on disk, single in memory."""
-    weights = {name: weight.float() for name, weight in safetensors.torch.load_file(ASSET).items()}
+    weights = {name: weight.float() for name, weight in shipped.tensors(ASSET).items()}
     return Transformer(CONFIG, weights=weights).requires_grad_(False).eval()

@@ -5,6 +5,7 @@ For a learner's download it is one safetensors file whose header carries the oth
 Nothing is ever unpickled, and a file from outside is measured before anything is built from it.
 """
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -101,26 +103,30 @@ def save(folder: Path, model: Transformer, tokenizer: BPETokenizer, card: Card) 
     tokenizer.save(folder / "tokenizer.json")
     card_text = json.dumps(card.to_dict(), ensure_ascii=False, indent=1)
     (folder / "card.json").write_text(card_text + "\n", encoding="utf-8")
+    shipped.seal(*folder.iterdir())
 
 
 def load(folder: Path) -> Checkpoint:
     """Read a checkpoint folder, e.g. `load(ASSETS / "world-decoder")`."""
-    card = Card.from_dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
-    tokenizer = BPETokenizer.load(folder / "tokenizer.json")
+    card_file = shipped.whole(folder / "card.json")
+    card = Card.from_dict(json.loads(card_file.read_text(encoding="utf-8")))
+    tokenizer = BPETokenizer.load(shipped.whole(folder / "tokenizer.json"))
     _same_vocabulary(card.config, tokenizer)
-    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights = shipped.tensors(folder / "model.safetensors")
     return Checkpoint(Transformer(card.config, weights=weights).eval(), tokenizer, card)
 
 
 def save_bytes(model: Transformer, tokenizer: BPETokenizer, card: Card) -> bytes:
     """One safetensors file with everything in it, for a learner to take home."""
+    weights = weights_of(model)
     header = {
         "format": FORMAT,
+        "weights_sha256": _digest(weights),
         "card": json.dumps(card.to_dict(), ensure_ascii=False),
         "merges": json.dumps(tokenizer.merges),
         "special_tokens": json.dumps(tokenizer.special_tokens),
     }
-    return safetensors.torch.save(weights_of(model), metadata=header)
+    return safetensors.torch.save(weights, metadata=header)
 
 
 def load_bytes(data: bytes) -> Checkpoint:
@@ -132,6 +138,7 @@ def load_bytes(data: bytes) -> Checkpoint:
         card = Card.from_dict(json.loads(header["card"]))
         tokenizer = _tokenizer(json.loads(header["merges"]), json.loads(header["special_tokens"]))
         weights = safetensors.torch.load(data)
+        _unchanged(weights, header.get("weights_sha256"))
         _modest(card.config, weights)
         _same_vocabulary(card.config, tokenizer)
         model = Transformer(card.config, weights=weights).eval()
@@ -144,6 +151,20 @@ def load_bytes(data: bytes) -> Checkpoint:
         RuntimeError, TypeError, ValueError,
     ) as error:  # fmt: skip
         raise LabInputError("upload", type(error).__name__, "saved_by_this_lab") from error
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _unchanged(weights: Mapping[str, Tensor], digest: str | None) -> None:
+    """Tell a file whose bits turned on the way; downloads of earlier days carry no digest."""
+    if digest is not None and digest != _digest(weights):
+        raise LabInputError("weights", digest, "saved_by_this_lab")
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -10,9 +10,9 @@ the sum, since that is how its text was written.
 from collections.abc import Iterator
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
 from labcore.text.masking import IGNORE
@@ -34,7 +34,7 @@ TRAINING = TrainConfig(
 
 def load_policy() -> Transformer:
     """A fresh copy with its gradients on, to be trained by whoever asked."""
-    weights = safetensors.torch.load_file(ASSET)
+    weights = shipped.tensors(ASSET)
     return Transformer(CONFIG, weights=weights).requires_grad_(True)
 
 

@@ -11,10 +11,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -42,7 +42,7 @@ def load_cabinet(name: str = "base") -> Transformer:
     """A fresh copy with its gradients on, to be trained by whoever asked."""
     if name not in MODELS:
         raise LabInputError("model", name, "known_choice", allowed=MODELS)
-    weights = safetensors.torch.load_file(asset(name))
+    weights = shipped.tensors(asset(name))
     weights = {key: value.float() for key, value in weights.items()}
     return Transformer(CONFIG, weights=weights).requires_grad_(True)
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -91,7 +92,7 @@ def updates_of(model: nn.Module) -> Updates:
 @lru_cache(maxsize=2)
 def bundled(task: str) -> bytes:
     """An adapter that came with the lab, as `python -m labcore.recipes.teller_adapters` makes it."""
-    return (ASSETS / f"{task}.zip").read_bytes()
+    return shipped.whole(ASSETS / f"{task}.zip").read_bytes()
 
 
 @lru_cache(maxsize=8)

@@ -12,11 +12,11 @@ Source: Ouyang et al., arXiv:2203.02155, section 3.4.
 Axes: B answers, N pairs, P prompt tokens, R response tokens, D width.
 """
 
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.tuning import sums
@@ -87,7 +87,7 @@ def bradley_terry_loss(preferred: Tensor, other: Tensor) -> Tensor:
 
 def load_reader() -> Transformer:
     """The policy had it read on to step 800: it solves 95 % of held-out sums."""
-    return Transformer(CONFIG, weights=safetensors.torch.load_file(READER_ASSET)).eval()
+    return Transformer(CONFIG, weights=shipped.tensors(READER_ASSET)).eval()
 
 
 def new_reward_model(kind: str) -> RewardModel:
@@ -100,5 +100,5 @@ def new_reward_model(kind: str) -> RewardModel:
 def load_reward_model(kind: str) -> RewardModel:
     """A bundled one, frozen: `(prompts (B, P), responses (B, R)) -> (B,)`."""
     model = new_reward_model(kind)
-    model.load_state_dict(safetensors.torch.load_file(ASSETS[kind]))
+    model.load_state_dict(shipped.tensors(ASSETS[kind]))
     return model.eval().requires_grad_(False)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import nn
 
+from labcore import shipped
 from labcore.architecture.build_train_corpus import world
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -48,7 +48,7 @@ def vocabulary() -> SmallVocabulary:
 
 @lru_cache(maxsize=1)
 def _asset() -> dict:
-    return safetensors.torch.load_file(ASSET)
+    return shipped.tensors(ASSET)
 
 
 def training_passages() -> tuple[Story, ...]:

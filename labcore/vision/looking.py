@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.frontier.contrastive import similarity
 from labcore.vision.captions import LANGUAGES, caption, join
@@ -104,7 +104,7 @@ class Sight:
 def bundled_pair() -> Pair:
     """The towers of `python -m labcore.recipes.picture_pair`. Shared: read it, never train it."""
     pair = new_pair()
-    weights = safetensors.torch.load_file(ASSET)
+    weights = shipped.tensors(ASSET)
     pair.load_state_dict({name: weight.float() for name, weight in weights.items()})
     return pair.eval().requires_grad_(False)
 

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 
+from labcore import shipped
 from labcore.errors import check_choices
 from labcore.model.generation import next_token_probs
 from labcore.vision.captions import LANGUAGES
@@ -59,7 +59,7 @@ class Telling:
 def bundled_reader() -> PictureReader:
     """The reader of `python -m labcore.recipes.picture_reader`. Shared: read it, never train it."""
     reader = PictureReader(bundled_pair().eye, BUNDLED_MODE, torch.Generator().manual_seed(0))
-    kept = {name: weight.float() for name, weight in safetensors.torch.load_file(ASSET).items()}
+    kept = {name: weight.float() for name, weight in shipped.tensors(ASSET).items()}
     missing = set(reader.trained()) ^ set(kept)
     if missing:
         raise ValueError(f"not the weights of this reader: {sorted(missing)}")

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import filelock
 import platformdirs
+from safetensors import SafetensorError
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, no_room, no_writing
 from labcore.zoo.progress import OnProgress
 
 FORMAT = 1  # raise it when conversion changes: older entries are then made again
@@ -55,8 +56,21 @@ def obtain(key: str, make: Make, on_progress: OnProgress) -> tuple[Entry, bool]:
     """The entry `key`, and whether it was already here; `make(folder)` fills a new one.
 
     `make` leaves the model's files in an empty folder and returns their provenance; folders that it
-    makes inside are scratch and go. What it raises passes through, and nothing half-made stays.
+    makes inside are scratch and go. What it raises passes through, and nothing half-made stays; but a
+    disk that is full and a folder that may not be written to are LabInputErrors, "disk_full" and
+    "cache_writable".
     """
+    try:
+        return _obtain(key, make, on_progress)
+    except (OSError, SafetensorError) as error:  # the latter: what safetensors could not write
+        if no_room(error):
+            raise LabInputError("model_id", key, "disk_full") from error
+        if no_writing(error):
+            raise LabInputError("model_id", key, "cache_writable") from error
+        raise
+
+
+def _obtain(key: str, make: Make, on_progress: OnProgress) -> tuple[Entry, bool]:
     root = cache_root() / "models"
     root.mkdir(parents=True, exist_ok=True)
     with _alone(root / f"{key}.lock", on_progress):

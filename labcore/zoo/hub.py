@@ -5,6 +5,7 @@ Where no hub answers within seconds, one error says so.
 """
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -17,15 +18,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import huggingface_hub
-from huggingface_hub import errors
+from huggingface_hub import constants, errors
 from huggingface_hub.utils import validate_repo_id
 
 from labcore.errors import LabInputError
 from labcore.model.published import config_from_hf
+from labcore.zoo import download
 from labcore.zoo.cache import Provenance, require_room, require_sha256
-from labcore.zoo.progress import OnProgress, watch_growth
+from labcore.zoo.progress import OnProgress
 
 Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 SIZE_LIMIT_BYTES = 2_000_000_000
 CONFIG_BYTES = 1_000_000  # read before anything else; a published one has some two thousand
@@ -86,7 +89,8 @@ def describe_hub_model(model_id: str, revision: str | None = None) -> HubModel:
         ),
         model_id,
     )
-    files = _needed_files(info.siblings or [], model_id)
+    with _hub_errors(model_id):  # a hub may answer anything
+        files = _needed_files(info.siblings or [], model_id)
     config = _asked(lambda: _config(model_id, info.sha), model_id)
     kind = _supported_kind(config, model_id)
     card = info.card_data or {}
@@ -111,8 +115,8 @@ def fetch(
 ) -> Provenance:
     """Download a described model's files into `folder` and check what can be checked.
 
-    Raises LabInputError("model_id", …) with the rule "too_large", "disk_full", "checksum_differs" or
-    one of those of `describe_hub_model`.
+    Raises LabInputError("model_id", …) with the rule "too_large", "disk_full", "checksum_differs",
+    "download_stalled" or one of those of `describe_hub_model`.
     """
     model_id, size_bytes = described.model_id, described.size_bytes
     if size_bytes > limit_bytes:
@@ -120,8 +124,7 @@ def fetch(
             "model_id", model_id, "too_large", size_bytes=size_bytes, limit_bytes=limit_bytes
         )
     require_room(folder, size_bytes, model_id)
-    with _hub_errors(model_id):
-        watch_growth(lambda: _download(described, folder), folder, size_bytes, on_progress)
+    _download(described, folder, on_progress)
     on_progress(1.0, "checking")
     for file in described.files:
         if file.sha256 is not None:
@@ -130,15 +133,27 @@ def fetch(
     return Provenance("hub", origin, described.licence, described.languages)
 
 
-def _download(described: HubModel, folder: Path) -> None:
-    for file in described.files:
-        huggingface_hub.hf_hub_download(
-            described.model_id,
-            file.path,
-            revision=described.revision,
-            local_dir=folder,
-            etag_timeout=CONNECT_SECONDS,
+def _download(described: HubModel, folder: Path, on_progress: OnProgress) -> None:
+    request = {
+        "model_id": described.model_id, "revision": described.revision, "folder": str(folder),
+        "files": [file.path for file in described.files], "connect_seconds": CONNECT_SECONDS,
+    }  # fmt: skip
+    environment = {
+        "HF_ENDPOINT": constants.ENDPOINT,
+        "HF_HUB_OFFLINE": str(int(constants.HF_HUB_OFFLINE)),
+        "HF_HUB_DISABLE_XET": "1",  # it writes a file at its end, so nobody could see it grow
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+    try:
+        failed, said, complained = download.run(
+            ["hub", json.dumps(request)], folder, described.size_bytes, on_progress, environment
         )
+    except download.Stalled as error:
+        raise LabInputError("model_id", described.model_id, "download_stalled") from error
+    if failed:
+        rule = (said.split() or ["hub_answer"])[-1]
+        log.warning("%s was not fetched: %s", described.model_id, complained.strip()[-300:])
+        raise LabInputError("model_id", described.model_id, rule)
 
 
 def _config(model_id: str, revision: str) -> dict[str, Any]:
@@ -220,22 +235,13 @@ def _asked(question: Callable[[], Result], model_id: str) -> Result:
 
 @contextmanager
 def _hub_errors(model_id: str) -> Iterator[None]:
-    """Turns the hub client's many errors into one LabInputError with a rule."""
+    """Whatever the client raises is one LabInputError with a rule, see `download.rule_of`."""
     try:
         yield
     except LabInputError:
         raise
     except Exception as error:
-        rule = _rule(error)
+        rule = "hub_unreachable" if isinstance(error, DeadlineError) else download.rule_of(error)
         if rule is None:
             raise
         raise LabInputError("model_id", model_id, rule) from error
-
-
-def _rule(error: Exception) -> str | None:
-    if isinstance(error, errors.GatedRepoError):  # a kind of "not found", so it comes first
-        return "gated_model"
-    if isinstance(error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError):
-        return "no_such_model"
-    network = (OSError, errors.HTTPError, errors.EntryNotFoundError, DeadlineError)
-    return "hub_unreachable" if isinstance(error, network) else None

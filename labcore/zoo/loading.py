@@ -51,8 +51,9 @@ def load(name: str, on_progress: OnProgress = lambda share, stage: None) -> Load
     the network.
 
     Raises LabInputError("model_id", name, rule): "model_id_form", "no_source" (a real model when
-    neither hub nor package index can be reached), "checksum_differs", "disk_full", and for a hub id
-    also "no_such_model", "gated_model", "hub_unreachable", "safetensors_only", "fast_tokenizer",
+    neither hub nor package index can be reached), "checksum_differs", "disk_full", "cache_writable",
+    "download_stalled", and for a hub id also "no_such_model", "gated_model", "hub_unreachable", "hub_answer",
+    "safetensors_only", "fast_tokenizer",
     "full_precision", "supported_family" (fact: `family`), "too_large" (facts: `size_bytes`,
     `limit_bytes`), "readable_weights", "readable_tokenizer".
     """

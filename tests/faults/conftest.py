@@ -11,6 +11,8 @@ import psutil
 import pytest
 import streamlit as st
 
+from tests.labcore.zoo.conftest import fake_hub, tiny_bert  # noqa: F401 (fixtures)
+
 PATIENCE_SECONDS = 60
 
 
@@ -78,16 +80,21 @@ def children() -> set[int]:
     }
 
 
+def threads() -> set[threading.Thread]:
+    """Those of this process, without the ones by which a test's own server answers."""
+    return {one for one in threading.enumerate() if "process_request_thread" not in one.name}
+
+
 @contextmanager
-def nothing_stays(seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
+def nothing_stays() -> Iterator[None]:
     """When the block has ended, every process and thread that began in it ends too, soon."""
-    processes, threads = children(), set(threading.enumerate())
+    processes, before = children(), threads()
     yield
     try:
-        wait_until(lambda: not children() - processes, seconds)
-        wait_until(lambda: not set(threading.enumerate()) - threads, seconds)
+        wait_until(lambda: not children() - processes)
+        wait_until(lambda: not threads() - before)
     except AssertionError:
-        left = [thread.name for thread in set(threading.enumerate()) - threads]
+        left = [thread.name for thread in threads() - before]
         raise AssertionError(f"left behind: {children() - processes}, {left}") from None
 
 
