@@ -19,6 +19,7 @@ from labcore.architecture.head_patterns import (
     rollout,
 )
 from labcore.architecture.prompt import Prompt, as_prompt, read_for
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.generation import SamplingConfig, generate
 from labcore.zoo import load
@@ -28,7 +29,7 @@ IDLE = ("self", "first_token")
 MAX_WRITTEN = 32  # tokens that a translator writes when the learner gave no translation
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AttentionConfig:
     """What is read, and by whom."""
 

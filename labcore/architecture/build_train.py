@@ -26,6 +26,7 @@ from labcore.architecture.build_train_corpus import (
     own_corpus,
     world_corpus,
 )
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -52,7 +53,7 @@ SAMPLE_TOKENS = 48
 SAMPLE_TEMPERATURE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BuildTrainConfig:
     """The defaults make a decoder of 222,000 parameters: 99,000 in its two blocks, which do the
     thinking, and 123,000 in the table of its 1,920 tokens.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 Rows = tuple[tuple[float, ...], ...]  # a small matrix that can be a cache's key
@@ -46,7 +47,7 @@ FIRST: dict[str, Rows] = {
 STARTS = {"qkv": ("q", "k", "v"), "x": ("x", "w_q", "w_k", "w_v")}  # what a learner may edit
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ByHandConfig:
     """`given` holds the matrices of `STARTS[start]` and "upstream", in that order."""
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -36,7 +37,7 @@ LOOKS = 20  # at held-out text, in the course of a run
 KINDS = ("masked", "open")  # with the causal mask, and without
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CausalLeakConfig:
     num_layers: int = 2
     length: int = 32  # letters that a row asks for

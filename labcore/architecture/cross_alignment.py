@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.build_train_corpus import world
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
@@ -185,7 +186,7 @@ def translate(model: Transformer, pair: AlignedPair) -> list[int]:
 # ----- the bundled translator, as the finished state
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FinishedConfig:
     probe: int = PROBE  # which held-out pair is pictured
 

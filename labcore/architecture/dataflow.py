@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from labcore.architecture.prompt import Prompt, read_for
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.generation import next_token_probs, sample
@@ -22,7 +23,7 @@ from labcore.zoo.cards import LoadedModel
 CANDIDATES = 20  # tokens shown of a distribution over the whole vocabulary
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DataflowConfig:
     """What is read, and by whom. Sampling knobs are arguments of `next_token`: they need no run."""
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.attention import Rope, View, join_heads
 from labcore.model.cache import KVCache
@@ -39,7 +40,7 @@ KINDS = {
 ABSORBED = "mla-absorbed"
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpeedConfig:
     lengths: tuple[int, ...] = (256, 1024, 4096)  # tokens in the cache
     repeats: int = 25  # of which the fastest counts: whatever else the machine does only adds

@@ -4,10 +4,9 @@ Residual connections, where the norm stands, how large the weights are drawn, an
 to the stream are drawn smaller the more of them there are. Every stack here is the lab's own decoder.
 """
 
-from dataclasses import dataclass
-
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -20,7 +19,7 @@ MAX_POSITIONS = 128  # the longest story has about 90 tokens
 WRITERS = (".out.weight", ".down.weight")  # the maps whose output is added to the stream
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Design:
     """The defaults are today's standard: pre-norm, residuals, scaled writers (GPT-2)."""
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from labcore.architecture.build_train_corpus import held_out_of, world
 from labcore.architecture.deep_stacks import Design, build
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.text.masking import IGNORE
@@ -27,7 +28,7 @@ TEXTS, TOKENS = 4, 32  # of the held-out stories: the shortest has more than 32 
 STANDARD = Design()
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SignalConfig:
     design: Design = field(default_factory=Design)
     num_layers: int = 16

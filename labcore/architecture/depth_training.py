@@ -17,6 +17,7 @@ import torch
 
 from labcore.architecture.build_train_corpus import held_out_of, world, world_corpus
 from labcore.architecture.deep_stacks import Design, build
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.text.masking import IGNORE
@@ -47,7 +48,7 @@ VARIANTS: dict[str, tuple[Design, bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SweepConfig:
     """One design and one learning rate, at several depths."""
 
@@ -114,7 +115,7 @@ class SweepResult:
         return "better" if deep < shallow else "worse"
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class GridConfig:
     """What is recorded; a test asks for less of it."""
 

@@ -33,6 +33,7 @@ from labcore.architecture.cross_alignment import (
     held_out,
     read_pair,
 )
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -52,7 +53,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AlignmentConfig:
     """The defaults make a translator with one layer in each stack; its first steps are those of the
     recorded runs, since the learning rate stays as it is.
@@ -211,7 +212,7 @@ def floors() -> Floors:
 # ----- several seeds, with the control: what is recorded
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = 1500

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.prompt import encode_with_masks, frame, language_of, present
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.attention import attention_mask
 from labcore.model.trace import patch
@@ -37,7 +38,7 @@ LONGEST_WINDOW = 12
 NOTHING = 1e-12  # relative; a change below it is rounding in float64
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MasksConfig:
     """Two texts in one batch. An encoder-decoder reads the first as its source, the second as its target."""
 
@@ -59,7 +60,7 @@ class MasksConfig:
                 raise LabInputError(name, getattr(self, name), "between", low=0, high=high)
         for name in ("first", "second"):
             if not getattr(self, name).strip():
-                raise LabInputError("text", getattr(self, name), "not_empty")
+                raise LabInputError(name, getattr(self, name), "not_empty")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,7 +258,7 @@ def _result(
 # ----- what padding does to a text
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PaddingConfig:
     """The same two texts; the shorter is read alone, then in the batch."""
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.cross_alignment import held_out, translate
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -28,7 +29,7 @@ OPENINGS_SHARE = 0.15  # of all passages, at least so many open a story
 Write = Callable[[Transformer, list[int], torch.Generator], list[int]]
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TasksConfig:
     passages: int = 200
     gaps: int = 2  # in each passage, one at a time

@@ -17,6 +17,7 @@ from torch import Tensor
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.families_masks import FIRST
 from labcore.architecture.prompt import language_of
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
@@ -29,7 +30,7 @@ CANDIDATES = 6  # tokens that the picture of one question compares
 UNKNOWN = math.nan  # the exact answer to a question about a text that the world never tells
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TextConfig:
     text: str = FIRST
     source: str = ""  # what the translator reads, which knows English only; empty: the same text

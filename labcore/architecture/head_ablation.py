@@ -18,6 +18,7 @@ from labcore.architecture.attention_maps import written
 from labcore.architecture.head_gates import Head, gated, gates_of, mean_outputs, places
 from labcore.architecture.head_texts import held_out, inputs_of
 from labcore.architecture.prompt import Prompt, read_for
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.zoo import load
 from labcore.zoo.cards import LoadedModel
@@ -29,7 +30,7 @@ REFERENCE_ROWS = 8  # texts over which a head's mean is taken
 CONTROLS = 12  # random sets of as many heads
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AblationConfig:
     """The default switches off one head of the copier: the one that looks at the token before."""
 
@@ -235,7 +236,7 @@ def mean_of(values: np.ndarray) -> float:
     return float(known.mean()) if known.size else math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class GroupConfig:
     """One row of heads on a text."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from labcore.architecture.head_patterns import HeadLabel, induction_probe, label_heads
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.zoo import load
@@ -22,7 +23,7 @@ PLACES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ProbeConfig:
     """Which decoder reads the random repeated tokens, and the seed that draws them."""
 
@@ -36,7 +37,7 @@ class ProbeResult:
     labels: list[HeadLabel]  # the heads that earned a name there
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class QueryKeyConfig:
     """One layer of one kind of attention while a model reads `ids`."""
 

@@ -16,6 +16,7 @@ import torch
 
 from labcore.architecture.head_gates import Head, all_on, gates_of, places
 from labcore.architecture.head_texts import gated_loss, held_out, text_losses
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -28,7 +29,7 @@ MOST_POINTS = 20  # of a curve
 JUDGES = 1000  # seeds of the texts that the orders are tested on, apart from those that made them
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RankingConfig:
     model: str = "world-decoder"
     samples: int = 4  # of text, each with a ranking of its own

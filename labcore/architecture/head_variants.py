@@ -16,6 +16,7 @@ import torch
 
 from labcore.architecture.build_train_corpus import world, world_corpus
 from labcore.architecture.decode_speed import Speed, SpeedConfig, measure
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import LatentAttention, ModelConfig
@@ -45,7 +46,7 @@ LIMITS = {"steps": (10, 2000), "batch_size": (1, 32)}
 MOST_SEEDS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class VariantsConfig:
     names: tuple[str, ...] = ("heads-1", "heads-2", "heads-4", "heads-8")
     steps: int = 200

@@ -24,6 +24,7 @@ import torch
 
 from labcore.architecture.head_patterns import head_scores
 from labcore.architecture.induction_surgery import Knockouts, knock_out
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -54,7 +55,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class InductionConfig:
     """The defaults make two layers of attention and nothing else, about 41,000 parameters."""
 

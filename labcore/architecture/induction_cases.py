@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labcore.architecture.induction import InductionConfig, InductionResult, form
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 
@@ -23,7 +24,7 @@ CASES = {
 MOST_SEEDS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CasesConfig:
     cases: tuple[str, ...] = tuple(CASES)
     seeds: int = 5  # 0, 1, … of them for each case

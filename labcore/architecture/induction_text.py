@@ -14,6 +14,7 @@ import torch
 from labcore.architecture.head_patterns import HeadLabel, induction_probe, label_heads
 from labcore.architecture.induction_surgery import Head, cut_wires, silence
 from labcore.architecture.prompt import frame, read_text
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.trace import Interventions
 from labcore.model.transformer import Transformer
@@ -24,7 +25,7 @@ TELLINGS = 3
 MOST_TOKENS = 20  # of one telling: three of them fill a picture
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TextConfig:
     text: str
     model: str = "world-copier"

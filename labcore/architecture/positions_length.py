@@ -21,6 +21,7 @@ from labcore.architecture.positions_text import (
     windows,
     world_of_letters,
 )
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -41,7 +42,7 @@ T5_BUCKETS, T5_MAX_DISTANCE = 16, 32
 REACH = 96  # distances and places kept of the learned tables: half as far again as trained
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LengthConfig:
     """The defaults take some forty seconds of one core."""
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.positions_length import ENCODINGS
 from labcore.architecture.prompt import read_text
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -28,7 +29,7 @@ PROBE_TEXTS, PROBE_TOKENS = 128, 48
 RIDGE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OrderConfig:
     text: str = "The dog bites the man and the cat sees it all."
     order: str = "swap"  # two neighbours in the middle; or "reverse", "shuffle"
@@ -126,7 +127,7 @@ def equivariance_error(model: Transformer, tokens: Tensor, order: list[int]) -> 
 # Where do I stand? A linear probe asks the vectors inside.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PlaceConfig:
     layers: int = 2
     seed: int = 0

@@ -23,6 +23,7 @@ from labcore.architecture.positions_length import (
     loss_at,
 )
 from labcore.architecture.positions_text import Letters, letters, random_windows
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import RopeScaling
@@ -37,7 +38,7 @@ LONG_RATE = 1e-3
 SECONDS = {"train": 10.0, "tune": 0.055, "judge": 2.0}  # about; they divide the progress bar alone
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RescueConfig:
     seeds: tuple[int, ...] = (0,)
     steps: int = 250  # on short windows, as in the comparison of all encodings

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.positions_length import ENCODINGS, T5_BUCKETS, T5_MAX_DISTANCE
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.attention import masked_softmax
 from labcore.model.positions import (
@@ -35,7 +36,7 @@ POINTS = 200  # distances drawn at most, so that far reaches stay quick
 FAR = 37  # a second place from which distances are counted: any will do
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ShapesConfig:
     width: int = 64  # numbers per vector: a head's for RoPE, an embedding's for the others
     theta: float = 10_000.0  # RoPE's base

@@ -14,6 +14,7 @@ import torch
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.positions_length import ENCODINGS
 from labcore.architecture.prompt import Prompt, read_for, read_text
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -24,7 +25,7 @@ MOST = 4096
 LAYERS, WIDTH, HEADS = 2, 64, 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ShiftConfig:
     """`model` "" compares six untrained models that differ in their encoding alone."""
 

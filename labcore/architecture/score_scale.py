@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
@@ -22,7 +23,7 @@ QUERIES = 64
 LIMITS = {"keys": (2, 256), "heads": (1, 32), "seeds": (1, 10), "seed": (0, 9999)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ScoreScaleConfig:
     keys: int = 32  # tokens that one query looks at
     heads: int = 8  # so that D = heads · d, for those who divide by √D

@@ -4,8 +4,6 @@ The number of a patient gives the bug, or none, and the seed, so that everybody 
 the same patient.
 """
 
-from dataclasses import dataclass
-
 import torch
 
 from labcore.bugs import (
@@ -21,6 +19,7 @@ from labcore.bugs import (
     writing,
 )
 from labcore.bugs.case import HEALTHY, Bug, Reading, Ward
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 # In the order of the course.
@@ -34,7 +33,7 @@ BUGS: tuple[Bug, ...] = tuple(bug for ward in WARDS for bug in ward.bugs)
 LAST_PATIENT = 99
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Examination:
     """One test of one patient."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from labcore.architecture import induction
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -30,7 +31,7 @@ CHOICES: dict[str, tuple] = {
 LIMITS: dict[str, tuple[float, float]] = {"steps": (50, 1000), "seed": (0, 9999)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CopyingConfig:
     num_layers: int = 2
     num_heads: int = 1  # in each layer; they share the width

@@ -19,6 +19,7 @@ import torch
 from labcore.compression import judged
 from labcore.compression.board_models import CUTS, FORMS, REPAIRS, ZEROS, build
 from labcore.compression.stored_linear import bytes_of
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -29,7 +30,7 @@ PROMPT, WRITTEN = 64, 24  # tokens read, then written one by one
 MS = 1e3
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PointConfig:
     student: bool = False
     cut: int = 0  # percent of the neurons
@@ -52,7 +53,7 @@ class PointConfig:
         return self.student, self.cut, self.repair, self.zeros, self.form
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BoardConfig:
     points: tuple[PointConfig, ...] = (PointConfig(),)
     rounds: int = 5

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from labcore.architecture.build_train_corpus import world
 from labcore.compression.distil_run import STUDENT
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.model.transformer import Transformer
 from labcore.tuning import teller
@@ -25,7 +26,7 @@ PASSAGES, PLACES = 12, 9  # the first held-out ones; each has ten tokens or more
 LIMITS = {"passage": (0, PASSAGES - 1), "place": (1, PLACES), "temperature": (0.5, 16.0)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DarkConfig:
     passage: int = 0
     place: int = 4  # the token that is asked for, counted from the opening tag, which is 0

@@ -23,6 +23,7 @@ from labcore.compression.distillation import (
     hidden_loss,
     mixed_loss,
 )
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -54,7 +55,7 @@ STUDENT_ATTENTION, TEACHER_ATTENTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DistilConfig:
     temperature: float = 1.0
     weight: float = 1.0  # the teacher's share of the loss; the rest is the token that came

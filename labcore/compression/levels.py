@@ -16,6 +16,7 @@ from torch import Tensor
 from labcore.compression import judged
 from labcore.compression.calibration import output_error
 from labcore.compression.rounding import GridConfig, blocks_of, fitted_grid, round_to_nearest
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices
 from labcore.tuning import nf4
 
@@ -26,7 +27,7 @@ BINS = 81
 STORIES = 24  # to calibrate: enough for one error, and told in a moment
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LevelsConfig:
     matrix: str = "stack.layers.3.mlp.up"
     scheme: str = "uniform"

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore.compression.pruning import PruningConfig, keep_mask
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 
@@ -28,7 +29,7 @@ WARM_UP = 2  # rounds that do not count
 LIMITS = {"size": (64, 2048), "tokens": (1, 256), "rounds": (3, 60)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FormsConfig:
     size: int = 1024  # O = I
     tokens: int = 1  # multiplied at once; one is a model that writes

@@ -26,6 +26,7 @@ from labcore.compression.quantise_model import QuantiseConfig, replaced, shared_
 from labcore.compression.rounded_inputs import round_weights, rounded_inputs, smooth
 from labcore.compression.rounding import GridConfig, round_to_nearest
 from labcore.compression.scaling import plant_outliers, readers
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 
@@ -41,7 +42,7 @@ LIMITS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OutliersConfig:
     kind: str = "inputs"
     factor: float = 30.0  # 1 plants nothing

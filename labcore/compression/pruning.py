@@ -9,12 +9,11 @@ Sources: Wanda arXiv:2306.11695; SparseGPT arXiv:2301.00774; 2:4 arXiv:2104.0837
 Axes: O outputs, I inputs, B a block of columns.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from labcore.compression.gptq import inverse_factor
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 METHODS = ("random", "magnitude", "wanda", "sparsegpt")
@@ -22,7 +21,7 @@ GROUPS = ("matrix", "row", "n:m")
 BLOCK = 128  # columns whose mask SparseGPT decides together
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PruningConfig:
     ratio: float = 0.5  # share of the weights that go; n:m decides for itself
     compared: str = "row"  # whom a weight is compared with

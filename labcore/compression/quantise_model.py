@@ -26,6 +26,7 @@ from labcore.compression.gptq import gptq
 from labcore.compression.levels import table_of
 from labcore.compression.rounding import SCALE_BITS, GridConfig, round_to_nearest
 from labcore.compression.scaling import awq_scales, readers
+from labcore.configs import lab_config
 from labcore.errors import check_choices
 from labcore.events import drain
 from labcore.tuning import nf4
@@ -34,7 +35,7 @@ METHODS = ("nearest", "gptq", "awq", "nf4", "fp4")
 WHOLE_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class QuantiseConfig:
     method: str = "nearest"
     grid: GridConfig = field(default_factory=lambda: GridConfig(3, False, "tensor"))

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from labcore.compression import judged
 from labcore.compression.rounding import GridConfig, round_to_nearest
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.text.world import micro_world
@@ -27,7 +28,7 @@ WIDTHS = (2, 3, 4)
 CHOSEN_BY_STORIES = 40  # apart from those that judge the result
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SensitivityConfig:
     budget: float = 2.5  # bits per weight, scales not counted
     granularity: str = "row"

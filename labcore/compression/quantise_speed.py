@@ -20,6 +20,7 @@ from torch import nn
 
 from labcore.compression import judged, stored_linear
 from labcore.compression.quantise_smollm import NAME
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.tuning.lora import replace
@@ -31,7 +32,7 @@ WARM_UP_CALLS = 3
 PROMPT_TOKENS = 48
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpeedConfig:
     width: int = 1024  # inputs and outputs of the map
     rows: int = 1  # tokens that go through it at once: 1 when writing, many when reading a prompt

@@ -25,6 +25,7 @@ from labcore.compression.prune_model import (
 )
 from labcore.compression.pruning import METHODS
 from labcore.compression.structured import judged, smaller_model
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -40,7 +41,7 @@ TOLD_SEEDS = 2000  # apart from the stories that were trained on, that calibrate
 LOOKS = 4  # after the first
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RepairConfig:
     way: str = "magnitude"
     ratio: float = 0.7

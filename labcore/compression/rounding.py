@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 GRANULARITIES = ("tensor", "row", "group")
@@ -23,7 +24,7 @@ SHRINKS = torch.linspace(1.0, 0.3, 36).tolist()  # shares of the range that the 
 SCALE_BITS = 16  # a scale is kept in half precision
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class GridConfig:
     """Which levels a weight may take."""
 

@@ -14,6 +14,7 @@ import torch
 from labcore.compression.prune_model import base, calibration_batches, held_out
 from labcore.compression.smaller_model import SMALLER, kept_by, parameters
 from labcore.compression.unit_importance import IMPORTANCES, importance
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -25,7 +26,7 @@ ROUNDS = 30
 TIMED_ROWS, TIMED_TOKENS = 4, 96
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StructuredConfig:
     unit: str = "heads"
     removed: float = 0.5  # share of the units; rounded down to whole ones

@@ -22,6 +22,7 @@ from labcore.compression.prune_model import (
     prune_model,
 )
 from labcore.compression.pruning import METHODS
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.training.objectives import held_out_loss
 
@@ -29,7 +30,7 @@ COMPARED = ("row", "matrix", "model", "n:m")
 LIMITS = {"ratio": (0.0, 0.95), "stories": (2, 128)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class UnstructuredConfig:
     method: str = "magnitude"
     ratio: float = 0.5  # share of the weights that go; 2:4 is always a half

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 Numbers = int | float | np.ndarray  # every formula here takes one plan or a hundred thousand
@@ -48,7 +49,7 @@ NETWORKS: dict[str, float] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Cluster:
     """`nodes` machines of `per_node` devices: fast links inside a node, network cards between nodes."""
 

@@ -19,12 +19,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import psutil
 
 import labcore
+from labcore.configs import lab_config
 from labcore.distributed.meeting import LEASH
 from labcore.distributed.parallel_config import PROCESSES, ParallelConfig
 from labcore.errors import LabInputError
@@ -41,7 +42,7 @@ TIDY_SECONDS = 10.0  # what torchrun gets to end its processes itself
 DEFAULT = ParallelConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Launch:
     """What is to be started: how many processes, with which options, and how often again."""
 

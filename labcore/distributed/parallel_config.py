@@ -1,9 +1,8 @@
 """What a parallel run is told, on the page and on the command line alike."""
 
-from dataclasses import dataclass
-
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 
@@ -25,7 +24,7 @@ HEADS = 4
 MOST_STEPS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ParallelConfig:
     """One run. How many processes there are is not the run's to say: torchrun decides it."""
 

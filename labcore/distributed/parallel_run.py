@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.distributed.launch import Launch, lines, options_for, workplace
 from labcore.distributed.launch_log import Log
 from labcore.distributed.meeting import Place
@@ -37,7 +38,7 @@ ROUNDING_STEPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RunConfig:
     training: ParallelConfig = field(default_factory=ParallelConfig)
     processes: int = 2  # p

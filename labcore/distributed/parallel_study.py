@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.launch import Launch, lines, options_for, workplace
 from labcore.distributed.launch_log import Log
 from labcore.distributed.parallel_config import BUGS, WAYS, ParallelConfig
@@ -54,7 +55,7 @@ def recorded_cases() -> list[Case]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     cases: tuple[Case, ...] = ()  # none: the recorded ones
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES, NETWORKS, Cluster
 from labcore.distributed.layout import Layout, Task, micro_batches, stage_memory
 from labcore.distributed.memory import FULL, OPTIMIZER_BYTES, Memory, in_flight
@@ -29,7 +30,7 @@ from labcore.errors import LabInputError
 from labcore.model.presets import PRESETS
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PlannerConfig:
     preset: str = "gpt3-175b"
     device: str = "a100-80"

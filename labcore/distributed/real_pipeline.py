@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.launch import Launch, lines, workplace
 from labcore.distributed.simulation import PipelineConfig, Timeline, bubble_formula
 from labcore.errors import LabInputError
@@ -27,7 +28,7 @@ MOST_REPEATS = 20
 RECORDED_REPEATS = 15
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RealPipelineConfig:
     schedule: str = "1f1b"
     repeats: int = 3  # R; the fastest counts, as the others were disturbed

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.launch import Launch, lines, options_for, workplace
 from labcore.distributed.launch_log import Log
 from labcore.distributed.parallel_config import ParallelConfig
@@ -27,7 +28,7 @@ UNDISTURBED, DISTURBED = 0, 1  # the two runs of a launch
 KILLED = ParallelConfig(checkpoint_every=10, die_at=17)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RecoveryConfig:
     training: ParallelConfig = KILLED
     processes: int = 2  # p, before

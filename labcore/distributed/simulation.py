@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.schedules import SCHEDULES, Pass, order_of_passes
 from labcore.errors import LabInputError
 
 MOST_PASSES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PipelineConfig:
     schedule: str = "1f1b"
     stages: int = 4  # p

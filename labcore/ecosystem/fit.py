@@ -7,6 +7,7 @@ weights are counted, and the answer says so. A tenth of the memory is left for e
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.ecosystem.catalogue import OpenModel
 from labcore.errors import check_limits
 from labcore.model.counting import kv_cache_bytes
@@ -19,7 +20,7 @@ KEPT_FREE = 0.1
 GIGA = 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FitConfig:
     memory_gb: float = 16.0
     bits: int = 4

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 
 MOST_PEOPLE, MOST_RESULTS = 20_000, 6
 TOWN = 1_000  # people drawn one by one
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ScreeningConfig:
     prevalence: float = 0.01  # P(ill)
     sensitivity: float = 0.9  # P(positive | ill)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.foundations.surfaces import LOWEST, WINDOWS, Surface
 from labcore.training.rules import adamw, sgd
@@ -24,7 +25,7 @@ FAR = 1e6  # a coordinate beyond this has diverged
 MOST_STEPS = 400
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DescentConfig:
     surface: Surface = field(default_factory=Surface)
     rates: tuple[float, float, float] = (0.15, 0.05, 0.2)  # of RULES
@@ -61,7 +62,7 @@ class DescentResult:
     limits: dict[str, float]  # "plain", "momentum": rates beyond which a quadratic of λmax diverges
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SweepConfig:
     surface: Surface = field(default_factory=Surface)
     momentum: float = 0.9

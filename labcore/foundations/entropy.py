@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.foundations.next_word import STORIES, asked
 from labcore.text.stories import LANGUAGES
@@ -27,7 +28,7 @@ TEMPERATURES = np.round(np.geomspace(0.25, 3.0, 41), 4)
 SHOWN = 10  # tokens of the bars
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class EntropyConfig:
     language: str = "en"
     story: int = 1

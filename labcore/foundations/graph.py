@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 
 LEAVES = ("x", "w", "b", "v")
@@ -78,7 +79,7 @@ def backward(loss: Node) -> list[Node]:
     return visited
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class GraphConfig:
     x: float = 1.5
     w: float = 0.8
@@ -162,7 +163,7 @@ def difference(config: GraphConfig, leaf: str, h: float = 1e-5) -> float:
     return (loss_at(config, **{leaf: at + h}) - loss_at(config, **{leaf: at - h})) / (2 * h)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ChainConfig:
     layers: int = 30
     weight: float = 0.9

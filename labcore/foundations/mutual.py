@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.text import syllables
 from labcore.text.world import stories
@@ -29,7 +30,7 @@ WARM_UP = 32  # letters after which a row no longer shows where it began
 STORY_SEED, STORIES = 31, 1_600
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MutualConfig:
     source: str = "syllables"
     letters: int = 2_000  # N

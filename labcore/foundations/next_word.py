@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.text.stories import LANGUAGES
 from labcore.text.world import micro_world, stories
@@ -27,7 +28,7 @@ CORPUS_SIZES = (100, 400, 1600)
 STORIES = 6  # held-out stories to choose from, in each language
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NextConfig:
     language: str = "en"
     story: int = 1  # which of the held-out stories

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices
 from labcore.foundations.singular import jacobi_svd, power_iteration
 
@@ -34,7 +35,7 @@ LETTER = np.array([(0, 0), (0, 1), (0.6, 1), (0.6, 0.8), (0.2, 0.8), (0.2, 0.6),
                    (0.5, 0.4), (0.2, 0.4), (0.2, 0), (0, 0)])  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PlaneConfig:
     entries: Entries = NAMED["general"]
     start_degrees: float = 80.0  # of the vector that is multiplied again and again
@@ -67,7 +68,7 @@ class PlaneResult:
     ratio: float  # |λ₂| / |λ₁|, by which those shrink
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ProductConfig:
     first: str = "shear"
     then: str = "rotation"

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from labcore.compression import judged
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices
 from labcore.foundations.singular import cut_to_rank, errors_by_rank, jacobi_svd
 from labcore.text.world import micro_world
@@ -28,7 +29,7 @@ JUDGED_RANKS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 STORIES = 8  # to judge by: enough for an order, and read in a moment
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpectrumConfig:
     layer: int = 3
     kind: str = "out"

@@ -8,11 +8,11 @@ the eigenvalues 1 and κ.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 
 SURFACES = ("quadratic", "banana", "saddle")
@@ -25,7 +25,7 @@ WINDOWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Surface:
     kind: str = "quadratic"
     condition: float = 10.0  # κ, of the quadratic

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 
 LINE = np.linspace(-8.0, 8.0, 641)  # (X,)
@@ -21,7 +22,7 @@ WIDTHS = np.geomspace(0.3, 4.0, 44)  # (S,)
 LIMITS = {"apart": (0.0, 6.0), "share": (0.05, 0.95), "width": (0.3, 1.5)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class HumpsConfig:
     apart: float = 4.0  # between the two humps
     share: float = 0.6  # of the left one

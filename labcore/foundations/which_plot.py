@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.foundations.bayes import posterior
 from labcore.text import automaton
@@ -29,7 +30,7 @@ TAUGHT = 60  # stories of each plot from which naive Bayes counts
 COUNT_SEED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PlotConfig:
     plot: str = "meal"  # what the story really is
     language: str = "en"

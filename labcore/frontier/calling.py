@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.frontier.schema_grammar import automaton_of, schema_from
@@ -38,7 +39,7 @@ EXAMPLE_SCHEMA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CallingConfig:
     request: str = "Will it rain in Paris tomorrow?"
     schema: str = json.dumps(EXAMPLE_SCHEMA)

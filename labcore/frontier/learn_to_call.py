@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.events import drain
 from labcore.frontier.calculator import calculate
@@ -34,7 +35,7 @@ LONGEST = 26  # tokens of a question with its answer
 JUDGED, LOOK_EVERY = 200, 25
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LearnConfig:
     task: str = "product"
     digits: int = 3  # at most, of each number; at least two

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from labcore import shipped
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.frontier.calculator import calculate
 from labcore.model.cache import KVCache
@@ -38,7 +39,7 @@ SIGNS = ("*", "+")
 ENDS = ("answered", "declined", "circle", "limit", "unreadable")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LoopConfig:
     first: int = 47
     second: int = 38

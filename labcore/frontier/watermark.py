@@ -17,12 +17,13 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 PRIME = 15_485_863  # spreads neighbouring tokens over far seeds
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class WatermarkConfig:
     green_share: float = 0.5  # γ
     bias: float = 2.0  # δ, nats added to a green token's logit

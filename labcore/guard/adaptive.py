@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.guard.classifiers import PHRASES, logistic_scores, worst_reading
 from labcore.guard.disguise import MOST_AT_ONCE, partly
@@ -31,7 +32,7 @@ ORDER = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AdaptiveConfig:
     language: str = "en"
     layers: tuple[str, ...] = STACKS

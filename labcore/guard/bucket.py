@@ -10,10 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BucketConfig:
     per_second: float = 0.5
     burst: int = 3

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.guard.taint import allowed
@@ -60,7 +61,7 @@ MODEL = ModelConfig(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class InjectionConfig:
     training: str = "plain"
     steps: int = 400

@@ -20,6 +20,7 @@ import torch
 from scipy import stats
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.frontier.watermark import WatermarkConfig, green_tokens, marked_logits
@@ -36,7 +37,7 @@ LONGEST_STORY = 120
 PROMPT = "Once upon a time there was an owl who lived in a tower."
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MarkedConfig:
     model: str = "world-decoder"
     language: str = "en"

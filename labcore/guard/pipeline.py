@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.guard import personal, undo
 from labcore.guard.bucket import BucketConfig, ask, full, passed
@@ -32,7 +33,7 @@ MOST_SIGNS = 1000
 SECRET = {"en": "hazelnut", "zh": "榛子"}  # the keeper's word: it must never be said
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class WalkConfig:
     message: str
     fetched: str = ""  # what a search or a tool brought back

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.events import drain
 from labcore.guard import classifiers, rates, redteam
@@ -28,7 +29,7 @@ KEYWORD_LINE = 1.0  # a list has one line only: a phrase occurs, or none does
 LOOK_EVERY = 10
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     language: str = "en"
     look_alikes: float = 1.0  # share of the 200 harmless look-alikes that training sees

@@ -8,8 +8,8 @@ Sources: information flow control, Denning, CACM 19(5), 1976; CaMeL, arXiv:2503.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 SOURCES = ("user", "page", "tool")
@@ -18,7 +18,7 @@ EFFECTS = {"say": False, "look_up": False, "send": True, "erase": True}
 TOOLS = tuple(EFFECTS)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Value:
     """Something said, and who had a say in it."""
 

@@ -11,6 +11,7 @@ d head_dim, F intermediate_size, V vocab_size, L layers, E experts.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices
 
 Kind = Literal["decoder", "encoder", "encoder_decoder"]
@@ -27,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RopeScaling:
     """How RoPE's angles are stretched so that a model reads further than it was trained to.
 
@@ -78,7 +79,7 @@ class MixtureOfExperts:
     normalise_weights: bool = True  # the chosen experts' weights sum to 1 (Mixtral)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ModelConfig:
     """One Transformer. The defaults are the lab's smallest decoder, of about 100,000 parameters."""
 

@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.cache import KVCache
 from labcore.model.trace import Interventions
 from labcore.model.transformer import Transformer
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SamplingConfig:
     temperature: float = 1.0  # divides the logits; below 1 sharpens, above 1 flattens, 0 is argmax
     top_k: int = 0  # keep this many of the most likely tokens; 0 keeps all

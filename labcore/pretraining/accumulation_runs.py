@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -33,7 +34,7 @@ HELD_OUT, HELD_OUT_SEED = 64, 1234  # documents of each length
 WRITTEN = 200  # texts that a finished model writes
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AccumulationConfig:
     batch: BatchConfig = field(default_factory=BatchConfig)
     steps: int = STEPS
@@ -181,7 +182,7 @@ ARMS: dict[str, BatchConfig] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     arms: tuple[str, ...] = tuple(ARMS)
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -14,6 +14,7 @@ from itertools import chain, islice, repeat, zip_longest
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -85,7 +86,7 @@ CASES: dict[str, Case] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PairConfig:
     case: str = "1"
     steps: int = 160

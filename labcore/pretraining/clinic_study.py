@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.pretraining import clinic, monitor
 from labcore.pretraining.clinic import CASES, RECIPES, log_of_steps, make
 from labcore.pretraining.monitor import MonitorConfig
@@ -89,7 +90,7 @@ class Judged:
         return self.named[level] in (self.truth, *ALIKE.get(self.truth, ()))
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TableConfig:
     faults: tuple[str, ...] = FAULTS
     seeds: tuple[int, ...] = (0, 1, 2, 3)

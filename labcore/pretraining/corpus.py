@@ -20,6 +20,7 @@ import torch
 
 from labcore.architecture import build_train_corpus as world_rows
 from labcore.architecture.build_train_corpus import draw_story, world
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.pretraining.training_text import TrainingTextConfig, training_text
 from labcore.text.bpe import BPETokenizer
@@ -34,7 +35,7 @@ POOL_BATCHES = 8  # told ahead of training, so that a batch can be of like lengt
 HELD_OUT_SEED = 1234  # apart from a run's seed, so that two runs are judged on the same text
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class WorldTextConfig:
     """The micro-world as text to train on."""
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from labcore import zoo
 from labcore.architecture.build_train_corpus import world
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.text.packing import PackedRows, Piece, fill
 from labcore.training.objectives import IGNORE, packed_batch, token_losses
@@ -24,7 +25,7 @@ SECOND_TOKENS = 48
 SEEDS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LeakConfig:
     pairs: int = 8  # for each seed
     seed: int = 0  # the first of three

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -40,7 +41,7 @@ PROBLEMS, PROBLEMS_SEED = 500, 1234  # that every run is judged by
 RATE = 0.002
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class EmergenceConfig:
     digits: int = DIGITS  # n, of a problem and of its answer
     width: int = 64
@@ -169,7 +170,7 @@ def example(model: nn.Module, asked: Batch) -> list[str]:
 # What is recorded: the same number of steps at growing widths.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SizesConfig:
     base: EmergenceConfig = field(default_factory=EmergenceConfig)
     widths: tuple[int, ...] = WIDTHS

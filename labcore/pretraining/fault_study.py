@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.pretraining import monitor
 from labcore.pretraining.monitor import MonitorConfig, MonitorResult
 from labcore.training.faults import FAULTS
 from labcore.training.signals import RunLog
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FaultStudyConfig:
     faults: tuple[str, ...] = FAULTS
     healthy_seeds: tuple[int, ...] = (0, 1, 2)

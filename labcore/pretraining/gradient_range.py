@@ -17,6 +17,7 @@ from torch import Tensor
 
 from labcore import zoo
 from labcore.architecture.build_train_corpus import held_out_of
+from labcore.configs import lab_config
 from labcore.pretraining.number_formats import Format
 from labcore.text.masking import IGNORE
 
@@ -26,7 +27,7 @@ LOW, HIGH = -80, 40  # powers of two that have a bin
 KINDS = ("weights", "stream")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RangeConfig:
     model: str = MODEL  # only the bundled decoder is small enough to be read at once
 

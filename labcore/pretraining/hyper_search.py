@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import optuna
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.pretraining.corpus import Source
@@ -32,7 +33,7 @@ FIRST_RANDOM = 4  # trials that are drawn blindly, for the sampler to learn from
 DECAYS, WARMUPS = (0.0, 0.01, 0.1), (0, 5, 15)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SearchConfig:
     optimisers: tuple[str, ...] = ("adamw",)  # among which the search may choose
     lowest_rate: float = 1e-3

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.pretraining.number_formats import FORMATS, round_to
 
@@ -29,7 +30,7 @@ GROW_AFTER = 50  # steps without overflow; GradScaler's 2,000 for short runs
 CLIP_NORM = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Recipe:
     """What is kept in which format."""
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.families_text import ask_for_hidden
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.pretraining import masked_blanks
@@ -29,7 +30,7 @@ CANDIDATES = 6
 OPENING = 2  # tokens before the sentence: begin, language
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FillConfig:
     text: str  # with brackets, see `masked_blanks`
 

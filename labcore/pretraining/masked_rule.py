@@ -15,6 +15,7 @@ from torch import Tensor
 
 from labcore.architecture.build_train_corpus import world
 from labcore.architecture.prompt import language_of
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.text import mask_units
 from labcore.text.masking import FATES, IGNORE, SHOWN, MaskingConfig, disguise
@@ -26,7 +27,7 @@ MOST_TOKENS = 48  # of the sentence itself
 DRAWS = (1, 2000)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Rule:
     """How text becomes questions. The defaults are BERT's."""
 
@@ -50,7 +51,7 @@ class Rule:
 ALL_HIDDEN = Rule(mask_share=1.0, random_share=0.0)  # every chosen token behind [MASK]
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RuleConfig:
     text: str
     rule: Rule = field(default_factory=Rule)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.pretraining import corpus
 from labcore.pretraining.corpus import WorldTextConfig
 from labcore.pretraining.masked_exam import exam
@@ -51,7 +52,7 @@ RULES: dict[str, Rule] = {**rates(), **ASKED, **SHARES}
 BASE = "rate-15"  # 100-0-0: in all three comparisons
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     """What is recorded; a test asks for less of it."""
 
@@ -126,7 +127,7 @@ def run(config: StudyConfig) -> Study:
 # A run of the learner's own, to be laid beside the recorded ones.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RateConfig:
     rate: float = 0.25
     seed: int = 0

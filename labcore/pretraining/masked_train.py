@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -36,7 +37,7 @@ PROBE_TOKENS = 40
 PROBE_SHARE = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MaskedConfig:
     source: Source = field(default_factory=WorldTextConfig)
     rule: Rule = field(default_factory=Rule)

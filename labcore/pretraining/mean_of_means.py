@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -35,7 +36,7 @@ MOST_MICRO_BATCHES, MOST_ROWS = 16, 8
 WIDTH, LAYERS = 32, 2
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BatchConfig:
     """What a big batch is made of."""
 

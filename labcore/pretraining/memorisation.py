@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -45,7 +46,7 @@ BATCH_ROWS = 64
 WIDTH, LAYERS = 64, 2
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MemoryConfig:
     language: str = "en"
     pin: str = "4831"  # the learner's own secret
@@ -212,7 +213,7 @@ ARMS: dict[str, tuple[str, str]] = {  # how planted, what cure
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     arms: tuple[str, ...] = tuple(ARMS)
     seeds: tuple[int, ...] = (0, 1, 2)

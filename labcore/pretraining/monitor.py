@@ -15,6 +15,7 @@ import cattrs
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -44,7 +45,7 @@ SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 32, 0.8
 READER = cattrs.Converter(forbid_extra_keys=True)  # of the settings in a file from outside
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MonitorConfig:
     num_layers: int = 4
     hidden_size: int = 48

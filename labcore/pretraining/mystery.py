@@ -5,8 +5,8 @@ same run.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining.monitor import MonitorConfig, MonitorResult, Progress, monitor
@@ -15,7 +15,7 @@ from labcore.training.faults import FAULTS, blind
 LAST_MYSTERY = 9999
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MysteryConfig:
     number: int | None = 1  # None: `fault` says it openly
     fault: str = "healthy"

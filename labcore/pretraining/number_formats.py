@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 LIMIT_CHARACTERS = 40  # of a number that a learner types
@@ -102,7 +103,7 @@ class Parts:
         return self.bits[1 + FORMATS[self.format].exponent_bits :]
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NumberConfig:
     text: str = "0.1"  # as a learner types it
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.text.spans import SpanConfig, draw_spans
@@ -32,7 +33,7 @@ FAMILY = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Objective:
     """What is asked; the two numbers are BERT's and T5's, and mean nothing to the others."""
 

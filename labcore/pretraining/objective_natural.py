@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -54,7 +55,7 @@ def of_dataset(recipe: TrainingTextConfig) -> TrainingTextConfig:
     return replace(recipe, vocab_size=size, row_tokens=ROW_TOKENS, method="cut")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NaturalConfig:
     """The defaults take some twenty seconds of one core."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.pretraining import objective_tasks as tasks
@@ -23,7 +24,7 @@ WRITTEN = 16  # tokens
 WAYS = ("left", "rescored", "both")  # to fill a gap: causal, causal by trying all, masked
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Reading:
     text: str
     place: int = 0  # number of the token to hide

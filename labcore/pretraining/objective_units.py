@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -40,7 +41,7 @@ BYTES = BASE  # the vocabulary without any merge: 256 bytes and the special toke
 MOST_OWN_CHARACTERS = 400
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class UnitsConfig:
     """The defaults take some fifteen seconds of one core."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.pretraining.objective_kinds import Objective, SpecialIds, ask, model_config
@@ -28,7 +29,7 @@ BEGIN, GAP = "<s>", "▢"  # as they are shown
 WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+(?:['’][^\W_{HAN}]+)*|[^\w\s]|_")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ViewsConfig:
     text: str = PAPER
     objective: Objective = field(default_factory=Objective)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -39,7 +40,7 @@ MOST_STEPS = 1500
 CAUSAL, PREFIX, MASKED, SPAN = (Objective(kind) for kind in ("causal", "prefix", "masked", "span"))
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class WorldConfig:
     """The defaults take some fifteen seconds of one core."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining.monitor import MonitorConfig
@@ -31,7 +32,7 @@ RATES: dict[str, tuple[float, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RateConfig:
     """One optimiser at one rate."""
 
@@ -50,7 +51,7 @@ class RateConfig:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     """What is recorded; a test asks for less of it."""
 

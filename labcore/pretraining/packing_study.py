@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.pretraining.pipeline import PipelineConfig
 from labcore.pretraining.vocabulary import divided
@@ -26,7 +27,7 @@ ROWS_SHOWN = 24
 MASK_SHOWN = 48  # positions of the mask that is drawn
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PackingConfig:
     merges: bytes  # the tokenizer's, uint16 in pairs: hashable, so that results can be shared
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)

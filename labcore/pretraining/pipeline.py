@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.pretraining import planted
 from labcore.pretraining.sources import Document, SourceConfig, gather
@@ -35,7 +36,7 @@ REMEMBERED = 8  # results of each stage
 PERMUTATIONS = 128  # minima of a signature
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NearConfig:
     shingle: int = 5  # characters
     bands: int = 32  # 0: the stage is off
@@ -58,7 +59,7 @@ class NearConfig:
             raise LabInputError("threshold", self.threshold, "between", low=0, high=1)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ContaminationConfig:
     evaluation: str = "humaneval"
     own: str = ""  # a learner's own test, one question a line
@@ -76,7 +77,7 @@ class ContaminationConfig:
         return own_items(self.own) if self.evaluation == "own" else ()
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PipelineConfig:
     source: SourceConfig = field(default_factory=SourceConfig)
     normalise: NormaliseConfig = field(default_factory=NormaliseConfig)

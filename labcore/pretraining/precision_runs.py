@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -64,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
 SMALL = 12  # 2^12 micro-batches of about 450 targets: a batch of two million tokens
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PrecisionConfig:
     recipe: Recipe = field(default_factory=lambda: RECIPES["bf16"])
     rate: float = 0.003  # constant after the warm-up
@@ -202,7 +203,7 @@ def summary(
 # What is recorded.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StudyConfig:
     """The arms: a name in RECIPES, and how far the gradients are shrunk."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.pretraining.number_formats import FORMATS, Format, round_to
 
@@ -19,7 +20,7 @@ DRAWS = 8  # of stochastic rounding
 SHOWN = ("fp32", "fp16", "bf16")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AdditionConfig:
     start: float = 1.0
     addend: float = 0.001

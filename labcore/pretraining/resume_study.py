@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining.monitor import MonitorConfig, settings
@@ -29,7 +30,7 @@ WAYS = ("all", "no_memory", "weights_only")
 STEPS = (20, 300)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ResumeConfig:
     optimiser: str = "adamw"
     learning_rate: float = 0.03

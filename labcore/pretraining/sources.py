@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.text import corpora
 from labcore.text.cleaning import language_of
@@ -32,7 +33,7 @@ class Document:
     edited: float = 0.0  # share of its characters that were replaced
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SourceConfig:
     source: str = "mixed"
     kilobytes: int = 150  # of each language

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining import pipeline
@@ -36,7 +37,7 @@ from labcore.training.objectives import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TrainingTextConfig:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     vocab_size: int = 1024

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.pretraining import pipeline
@@ -35,7 +36,7 @@ NEWS_EVERY = 16  # merges between two events
 BASE = 256 + len(SPECIAL_TOKENS)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class VocabularyConfig:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     vocab_size: int = 4096

@@ -16,6 +16,7 @@ from itertools import count
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 
 START, GOAL, WALL, FREE = "SG#."
@@ -70,7 +71,7 @@ S........
 Place = tuple[int, int]  # row, column
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PathConfig:
     map: str = MAPS["pocket"].strip()
     method: str = "astar"

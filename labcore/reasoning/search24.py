@@ -15,6 +15,7 @@ from itertools import count
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.reasoning.game24 import NUMBERS, TARGET, Move, moves, read_numbers, solvable
 from labcore.reasoning.value24 import VALUES, values_of
@@ -24,7 +25,7 @@ UNGUIDED = ("sample", "depth", "breadth")  # look at no value
 SHARPNESS = 8.0  # guided sampling: e-fold preference per unit of value
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SearchConfig:
     numbers: str = "4 9 10 13"
     method: str = "best"

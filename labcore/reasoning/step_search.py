@@ -9,12 +9,11 @@ arXiv:2408.03314 (beam search against it at equal budgets).
 Axes: Q questions, B beams, C tries at a step, N digits.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.model.transformer import Transformer
 from labcore.reasoning.answering import answer_after, step_logits
@@ -24,7 +23,7 @@ from labcore.reasoning.vote import verifier
 from labcore.reasoning.writers import DIGITS, TASK, WRITERS, load_writer
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StepSearchConfig:
     writer: str = "weak"
     judge: str = "process"

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -39,7 +40,7 @@ JUDGED = 256  # questions
 FATES = ("follows", "stays", "other")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ThinkConfig:
     task: str = "parity"
     digits: int = 16  # N

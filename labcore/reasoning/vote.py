@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.frontier.voting import majority, weighted_majority
 from labcore.model.transformer import Transformer
@@ -25,7 +26,7 @@ WAYS = ("one", "majority", "own", "outcome", "process", "weighted")
 SCORES = ("own", "outcome", "process")  # by which a chain may be chosen
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class VoteConfig:
     question: str = "473918265074"  # twelve digits
     writer: str = "half"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.reasoning.chains import draw_questions, running_sums
 from labcore.reasoning.verifiers import step_labels
@@ -25,7 +26,7 @@ DRAWS = 8  # random choices of n from the pool
 CHUNK = 50  # questions between two looks
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CurvesConfig:
     writer: str = "half"
     temperature: float = 1.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.frontier import toolbox
 from labcore.model.generation import SamplingConfig, generate
@@ -41,7 +42,7 @@ LIMITS = {"max_steps": (1, 16), "failing": (0.0, 0.9), "seed": (0, 2**31)}
 FALSE = 99  # what the planted document says
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AgentConfig:
     kind: str = "more"
     agent: str = "careful"

@@ -15,10 +15,10 @@ What an agent reads and writes is one text of words; digits stand alone.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 NAMES = tuple(
@@ -39,7 +39,7 @@ WHOLE_WORDS = re.compile(r"[A-Za-z]+|\d|[?;+-]")
 Facts = dict[tuple[str, str], int]
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Task:
     kind: str
     names: tuple[str, ...]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.model.generation import SamplingConfig, generate
 from labcore.retrieval.finding import METHODS, FindConfig, question_in
@@ -22,7 +23,7 @@ MOST_PASSAGES = 5
 MOST_PASSAGE = 1200  # characters of one passage
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AnswerConfig:
     find: FindConfig = field(default_factory=FindConfig)
     method: str = "minilm"  # whose ranking the passages come from

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.frontier import ranking
 from labcore.frontier.bm25 import BM25, words_of
@@ -27,7 +28,7 @@ DEFAULT_QUESTION = bundled("en").questions[1].text
 LIMITS = {"chunk_words": (5, 120), "overlap": (0, 60), "top": (1, 10)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FindConfig:
     question: str = DEFAULT_QUESTION
     library: str = "en"  # "en", "zh" or "own"

@@ -9,6 +9,7 @@ Source: "Lost in the middle", arXiv:2307.03172.
 
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.retrieval.answering import Answer, AnswerConfig, answer
 from labcore.retrieval.answering import run as ask
@@ -19,7 +20,7 @@ LIMITS = {"documents": (1, 24), "depth": (0.0, 1.0), "question": (0, 47)}
 PASSAGES = 2
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LongConfig:
     question: int = 0  # of the English library
     documents: int = 8  # that stand in the long prompt

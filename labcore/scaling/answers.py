@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.scaling import law
 from labcore.scaling.law import Fit, FitConfig, Landings, Law
@@ -21,7 +22,7 @@ READINGS = ("annealed", "passing")
 NAMES = ("E", "alpha", "beta", "size_exponent")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Asking:
     """How a sweep is turned into a fit."""
 

@@ -7,6 +7,7 @@ reports: an upper estimate, since a device rarely draws its rated power.
 
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES
 from labcore.distributed.workload import preset_workload
 from labcore.errors import LabInputError
@@ -24,7 +25,7 @@ GRAMS_PER_KWH = 385.0  # of CO2, the average of the United States that the Llama
 HOUR = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BillConfig:
     flops: float = 5.76e23
     device: str = "h100"
@@ -114,7 +115,7 @@ class Counts:
     flops: float  # 6 · active · tokens
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CountsConfig:
     preset: str = "llama-3-8b"
     law: str = "approach1"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 Numbers = float | np.ndarray
@@ -125,7 +126,7 @@ def loss_law(name: str) -> LossLaw:
 # One budget.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OptimalConfig:
     flops: float = 5.76e23  # Gopher's
     law: str = "approach1"

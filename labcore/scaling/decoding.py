@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES
 from labcore.errors import LabInputError
 from labcore.scaling.evolution import (
@@ -25,7 +26,7 @@ from labcore.scaling.evolution import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DecodingConfig:
     names: tuple[str, ...] = ("twin", "moe", "giant")
     designs: str = "steps"  # key of SETS

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.config import LatentAttention, MixtureOfExperts, ModelConfig
 from labcore.model.counting import (
@@ -191,7 +192,7 @@ def cache_bytes(design: Design, context: int, bits: float = 16) -> float:
 # A whole row of the comparison.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class EvolutionConfig:
     designs: str = "published"  # key of SETS
     context: int = 4096

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import MixtureOfExperts, ModelConfig
@@ -36,7 +37,7 @@ LIMITS = {"experts": (2, 32), "chosen": (1, 4), "steps": (5, 1000), "balance": (
 MOST_SEEDS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ExpertsConfig:
     text: str = "facts"
     experts: int = 16

@@ -17,6 +17,7 @@ from itertools import product
 import numpy as np
 from scipy.optimize import minimize
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 FORMS = ("free", "known", "none")  # E is fitted, is the known floor, or is left out
@@ -60,7 +61,7 @@ class Law:
 CHINCHILLA = Law(E=1.6934, A=406.4, alpha=0.3392, B=410.7, beta=0.2849)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FitConfig:
     """Points as tuples, so that equal questions share an answer."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.scaling.chinchilla import PASSES, LossLaw, Numbers, budget_for, loss_law
 from labcore.scaling.landmarks import LANDMARKS, Landmark
@@ -22,7 +23,7 @@ SERVED_PASSES = 2  # FLOPs per parameter and token without a backward pass
 LIMITS = {"reference": (1e8, 1e13), "served": (0.0, 1e17), "dearness": (0.1, 1000.0)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OvertrainConfig:
     law: str = "epoch"
     reference: float = 13e9  # the quality wanted: that of the compute-optimal model of this size

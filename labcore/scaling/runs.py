@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -43,7 +44,7 @@ TEXT_SEED = 10_000  # added to a run's seed: its text is drawn apart from its we
 NARROWEST, WIDEST, MOST_STEPS = 4, 192, 4000
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RunConfig:
     """The task that goes to one process, here or elsewhere."""
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.scaling import runs
@@ -36,7 +37,7 @@ FEWEST_STEPS = 25  # of a point: a shorter run is little more than its warm-up
 PASSES = 6  # FLOPs per parameter and token: two forward, four backward
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SweepConfig:
     """The defaults are what the page runs live; `RECORDED` is what came with it."""
 

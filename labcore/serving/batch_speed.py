@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -35,7 +36,7 @@ LIMITS = {"context": (16, 256), "rounds": (2, 15)}
 FP32_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BatchConfig:
     model: str = "large"
     context: int = 64  # tokens that each text has in its cache

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 POLICIES = ("static", "continuous")
@@ -27,7 +28,7 @@ class Request:
     answer_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Cost:
     """Seconds: measured on some machine, or by formula."""
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -34,7 +35,7 @@ LIMITS = {"context": (32, 512), "rest": (8, 128), "rows": (1, 256)}
 SCALE_BITS = 2 * 16  # of a group: its lowest number and its step, in half precision
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BitsConfig:
     model: str = "world-decoder"
     context: int = 32  # tokens in the cache that is rounded

@@ -17,6 +17,7 @@ import torch
 
 from labcore import zoo
 from labcore.architecture.prompt import frame
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.config import ModelConfig
@@ -32,7 +33,7 @@ MOST_PROMPT_TOKENS = 64
 FP32_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RaceConfig:
     model: str = "world-decoder"
     text: str = "It was raining when"

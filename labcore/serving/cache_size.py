@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES
 from labcore.errors import LabInputError
 from labcore.model.cache import KVCache
@@ -48,7 +49,7 @@ SMALL = {"vocab_size": 64, "hidden_size": 128, "num_layers": 3, "num_heads": 8}
 HELD_TOKENS, HELD_ROWS = 37, 2
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SizeConfig:
     model: str = "llama-3-8b"
     context: int = 8192  # tokens kept per text

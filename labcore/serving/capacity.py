@@ -21,6 +21,7 @@ from math import ceil, floor
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES, Device
 from labcore.distributed.communication import ring_seconds
 from labcore.errors import LabInputError, check_choices, check_limits
@@ -39,7 +40,7 @@ LIMITS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CapacityConfig:
     preset: str = "llama-3-8b"
     device: str = "h100"

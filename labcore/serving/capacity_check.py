@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.serving import capacity
@@ -26,7 +27,7 @@ MOST_PLACES = (
 WARM_UP = 0.4  # of the requests: the copy begins empty
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CheckConfig:
     plan: CapacityConfig = field(default_factory=CapacityConfig)
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -14,6 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.generation import check_sampling
 from labcore.serving.draft import TARGET
@@ -38,7 +39,7 @@ FINITE = "trap"  # few texts: both ways of constraining can be worked out exactl
 TOP = 6
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ConstrainedConfig:
     opening: str = CASES["choice"][0]
     pattern: str = CASES["choice"][1]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.cache import KVCache
 from labcore.model.generation import check_sampling, next_token_probs, sample
@@ -28,7 +29,7 @@ class Busy(Exception):
     """Too many wait already, or the engine has been closed."""
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Ask:
     """What is wanted."""
 

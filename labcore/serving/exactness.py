@@ -15,6 +15,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import TARGET
@@ -33,7 +34,7 @@ LEAST_EXPECTED = 5.0  # of an outcome that is counted by itself: below it chi-sq
 ROUNDS_PER_EVENT = 250
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ExactnessConfig:
     draws: int = 1000  # by each way
     guesses: int = 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.serving.speculative import (
     RULES,
@@ -22,7 +23,7 @@ TARGET_PROBS = (0.40, 0.25, 0.15, 0.10, 0.06, 0.04)
 OTHER_PROBS = (0.05, 0.10, 0.10, 0.15, 0.25, 0.35)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FirstTokenConfig:
     unlike: float = 0.5  # 0: the draft is the target; 1: it likes quite other words
     rule: str = "exact"

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -34,7 +35,7 @@ LIMITS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ForgetConfig:
     model: str = "world-decoder"
     window: int = 64  # tokens kept, the sinks among them

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.events import drain
 from labcore.serving import batching
@@ -32,7 +33,7 @@ FEWEST, MOST = 10, 200  # requests of one load and round
 LIMITS = {"seats": (2, 16), "seconds": (1.0, 10.0), "rounds": (1, 5), "answer_mean": (4.0, 32.0)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LoadConfig:
     model: str = "world-decoder"
     form: str = "fp32"

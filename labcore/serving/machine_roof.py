@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.distributed.cluster import Device
 from labcore.errors import check_limits
 from labcore.events import drain
@@ -39,7 +40,7 @@ STEPS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MachineConfig:
     rounds: int = 7
     side: int = 512  # of the matrices

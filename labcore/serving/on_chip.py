@@ -8,6 +8,7 @@ Axes: T tokens, d head width, M queries and N keys of a tile.
 
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES, Device
 from labcore.errors import LabInputError
 from labcore.serving.tiled_attention import plain_moves, tiled_moves
@@ -41,7 +42,7 @@ def largest_tile(memory_bytes: int, width: int) -> int:
     return tile
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BillConfig:
     device: str = "a100-80"
     length: int = 4096

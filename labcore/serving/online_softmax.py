@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.prompt import read_for
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.serving.tiled_attention import Running, nothing_seen, take_in, tiles
 from labcore.zoo import load
@@ -27,7 +28,7 @@ MOST_SCORE = 10_000  # 16 bits end at 65,504
 LIMITS = {"layer": (0, 99), "head": (0, 99), "key_tile": (1, MOST_SCORES), "offset": (-200, 200)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OnlineConfig:
     text: str = (
         "One morning, Emma walked to the forest with a yellow hat. "

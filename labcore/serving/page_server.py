@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.serving.paged import PagedMemory
 from labcore.serving.request_trace import MAX_LENGTH, STEPS, Request, TraceConfig, draw_trace
@@ -28,7 +29,7 @@ MAP_EVERY = 4  # steps
 LIMITS = {"patience": (5, 200)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ServerConfig:
     block_tokens: int = 16
     arrivals: float = 0.25

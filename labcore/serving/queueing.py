@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.serving.batching import POLICIES, Cost, Request, Service, poisson_requests, serve
@@ -16,7 +17,7 @@ from labcore.serving.batching import POLICIES, Cost, Request, Service, poisson_r
 LOADS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class QueueConfig:
     load: float = 0.5  # tokens asked for, over the most that can be written
     places: int = 6  # of the batch

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 
 STEPS = 400  # one step: every running request writes a token
@@ -20,7 +21,7 @@ LIMITS = {"arrivals": (0.02, 1.0), "system_tokens": (0, 64)}
 FIRST_TOKENS = 1_000_000  # ids mean nothing here, but no two prompts may share one by chance
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TraceConfig:
     arrivals: float = 0.25  # mean requests per step
     system_tokens: int = 32  # every prompt begins with these same tokens

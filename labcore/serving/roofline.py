@@ -14,12 +14,13 @@ Axes: B sequences of a batch, T new tokens of each, S tokens each looks back at,
 
 from dataclasses import dataclass
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import Device
 from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Load:
     """What is asked of a model in one step, and how its numbers are kept."""
 

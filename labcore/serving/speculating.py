@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -25,7 +26,7 @@ DRAFTS = ("small", "untrained", "itself")
 MOST_GUESSES = 12
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpeculatingConfig:
     guesses: int = 4  # k, per round
     temperature: float = 1.0  # of target and draft; 0 is argmax

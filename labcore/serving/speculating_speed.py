@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import TARGET
@@ -32,7 +33,7 @@ from labcore.serving.speculative import expected_tokens, speed_up
 from labcore.zoo import load
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpeedConfig:
     draft: str = "small"
     temperature: float = 1.0

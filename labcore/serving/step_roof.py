@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES, Device
 from labcore.errors import LabInputError, check_choices
 from labcore.model.config import ModelConfig
@@ -24,7 +25,7 @@ MOST_CROSSING = 2**17  # beyond this nobody serves
 LONGEST = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RoofConfig:
     preset: str = "llama-3-8b"
     device: str = "h100"

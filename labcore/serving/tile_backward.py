@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.serving.tiled_attention import ahead, nothing_seen, take_in, tiles
 
@@ -25,7 +26,7 @@ LENGTHS = (64, 128, 256, 512)
 LIMITS = {"length": (8, 256), "width": (8, 128), "tile": (4, 256), "seeds": (1, 10)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BackwardConfig:
     length: int = 96
     width: int = 32

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.serving.tiled_attention import (
@@ -35,7 +36,7 @@ WORK_TILE = 64
 LIMITS = {"length": (16, 512), "width": (8, 128), "seeds": (1, 10), "seed": (0, 9999)}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ExactConfig:
     length: int = 256
     width: int = 64

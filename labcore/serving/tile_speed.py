@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.serving.tiled_attention import plain_attention, tiled_attention
@@ -36,7 +37,7 @@ TILE_SIZES = (32, 64, 128, 256, 512, 1024, 2048)
 SIZES_AT = 2048  # tokens at which the tile's size is varied; as large as the text, it is one tile
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpeedConfig:
     longest: int = 4096  # of LENGTHS, those up to here
     tile: int = 256  # queries and keys of a tile of the Python loop

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.serving.tiled_attention import (
@@ -24,7 +25,7 @@ LIMITS = {"length": (8, 512), "width": (8, 128), "query_tile": (4, 512), "key_ti
 SIZES = (4, 8, 16, 32, 64, 128, 256)  # of a tile, for the curve of the formula
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class WalkConfig:
     length: int = 128
     width: int = 64

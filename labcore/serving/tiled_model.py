@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from labcore.architecture.prompt import read_for
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.serving.online_softmax import MODEL
 from labcore.serving.tile_exactness import by_tiles, forgetful
@@ -20,7 +21,7 @@ from labcore.serving.tiled_attention import Running, ahead, take_in
 from labcore.zoo import load
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TiledModelConfig:
     text: str = (
         "One morning, Emma walked to the forest with a yellow hat. "

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 FORMS = ("NFC", "NFKC", "none")
@@ -28,7 +29,7 @@ LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){7,}(?![\w.])", re.ASCII)
 PIECES_OF_WRONG_DECODING = re.compile(r"[\u0080-\u00ff]{2}")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NormaliseConfig:
     form: str = "NFC"  # NFKC also folds ， into , and ① into 1
     repair: bool = True  # UTF-8 that was read as Latin-1
@@ -87,7 +88,7 @@ def hide_private(text: str) -> str:
     return LONG_NUMBER.sub("<number>", EMAIL.sub("<email>", text))
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FilterConfig:
     least_characters: int = 20
     most_symbols: float = 0.35  # share of marks among the characters that are not blank

@@ -4,11 +4,11 @@ B batch, T position.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 IGNORE = -100  # a position that asks nothing: `ignore_index` of torch's cross entropy
@@ -18,7 +18,7 @@ FATES = ("shown", "hidden", "swapped", "kept")
 SHOWN, HIDDEN, SWAPPED, KEPT = range(len(FATES))
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MaskingConfig:
     """How many tokens are chosen, and what becomes of them.
 

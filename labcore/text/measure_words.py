@@ -17,12 +17,12 @@ Axes: B rows, P phrases of a row, T tokens, V vocabulary.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 NUMBERS = {
@@ -58,7 +58,7 @@ FIRST = (3, 3 + NUM_NUMBERS, 3 + NUM_NUMBERS + NUM_MEASURES)  # id of the first 
 FIRST_SENTINEL = 3 + NUM_NUMBERS + NUM_MEASURES + NUM_NOUNS
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MeasureWorld:
     """Rows of `phrases` phrases, drawn one by one; with `sentinels` ids to mark gaps."""
 

@@ -12,19 +12,19 @@ average. Each span is replaced by one sentinel, and the target is every sentinel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 Token = TypeVar("Token")
 Span = tuple[int, int]  # first token, and the one after the last
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SpanConfig:
     """The defaults are T5's."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.training import optimiser as optimisers
 from labcore.training.objectives import Batch, mean_token_loss
@@ -28,7 +29,7 @@ from labcore.training.signals import Signals, Watch
 PRECISIONS = ("fp32", "bf16", "bf16_weights")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TrainConfig:
     steps: int = 200
     batch_size: int = 32  # rows per step

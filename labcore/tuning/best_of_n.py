@@ -16,6 +16,7 @@ from math import comb, log
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning import sums
 from labcore.tuning.base_policy import answer, load_policy
@@ -25,7 +26,7 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64)  # n
 JUDGED_SUMS = 300
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BestConfig:
     reward: str = "shallow"
     seed: int = 0

@@ -18,11 +18,11 @@ Axes: B prompts, P = 4 prompt tokens, R = 7 answer tokens.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning.cabinet_words import (
     END_MARK,
@@ -56,7 +56,7 @@ REFUSAL = torch.tensor([*range(REFUSAL_FIRST, REFUSAL_FIRST + REFUSAL_WORDS), EN
 VOCAB_SIZE = REFUSAL_FIRST + REFUSAL_WORDS
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Phrasing:
     """How a thing is asked about: an opening, and a way to name it."""
 

@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.cache import KVCache
@@ -84,7 +85,7 @@ class ChatTokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class CritiqueConfig:
     question: str = QUESTIONS["en"][0]
     principle: str = "short"  # of `PRINCIPLES`, or "own"

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -47,7 +48,7 @@ SAMPLES = 8
 CLIP_NORM = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class DPOConfig:
     method: str = "dpo"
     source: str = "near"  # where the pairs come from

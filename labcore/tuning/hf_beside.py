@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.published import LLAMA_LAYER, from_hf
@@ -30,7 +31,7 @@ ROWS = 4
 INNER = 0.02  # spread of the random B's: at zero, A would have no gradient to compare
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class BesideConfig:
     model: str = hf_models.REAL
     trainer: str = "trl"

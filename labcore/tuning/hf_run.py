@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.tuning import hf_models, instructions
@@ -37,7 +38,7 @@ ADAPTERS_KEPT = 12
 LOADED, ENDED = 0.15, 0.9  # shares of a run that has loaded its model, and that has trained
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class HFConfig:
     model: str = hf_models.REAL
     trainer: str = "trl"  # "plain": `transformers.Trainer`, labels and padding by hand

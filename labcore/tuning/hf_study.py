@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.tuning import hf_models, instructions
@@ -76,7 +77,7 @@ def arm(results: list[HFResult]) -> Arm:
 # One model in six formats.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class FormatsConfig:
     model: str = hf_models.REAL
 

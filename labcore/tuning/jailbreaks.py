@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -34,7 +35,7 @@ CASES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AskConfig:
     """One question to one of the bundled models."""
 

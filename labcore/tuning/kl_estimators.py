@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning.policy_losses import ESTIMATORS, Estimator, exact_kl, kl_estimate
 
@@ -24,7 +25,7 @@ ESTIMATES = 2000
 USES = ("reward", "loss")
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class EstimatorConfig:
     distance: float = 1.0  # spread of the logits' change, from the reference to the policy
     draws: int = 16  # tokens in one estimate

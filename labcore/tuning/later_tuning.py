@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -33,7 +34,7 @@ LOOK_STEPS = 5
 WHAT = cabinet.SLOTS.index("what")  # the one word of a short answer
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LaterConfig:
     lesson: str = "usage"
     kept: float = 0.0  # share of refusals in each batch

@@ -10,12 +10,12 @@ Axes: B batch, T position, I inputs, O outputs, r rank.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 
 ATTENTION, MLP = ("q", "k", "v", "out"), ("gate", "up", "down")
@@ -23,7 +23,7 @@ TARGETS = (*ATTENTION, *MLP)
 MOST_RANK = 256
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LoRAConfig:
     rank: int = 8
     alpha: float = 16.0  # the correction is scaled by alpha / rank

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from labcore import shipped
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -37,7 +38,7 @@ GRID = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # weights of two
 Updates = dict[str, Tensor]  # {matrix: ΔW}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MixConfig:
     cipher: float = 1.0  # weight of the bundled adapter
     backwards: float = 0.0

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.training.objectives import held_out_loss
 from labcore.tuning import peft_reading, tale_tasks, teller
@@ -21,7 +22,7 @@ SPREADS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class StartConfig:
     rank: int = 8
     alpha: float = 16.0
@@ -60,7 +61,7 @@ def starts(config: StartConfig) -> Starts:
     return Starts(np.array(SPREADS), np.array(nats), old_loss(base), np.array(change))
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MergeConfig:
     adapter: str = "cipher"
     precision: str = "fp32"  # in which the base keeps its weights

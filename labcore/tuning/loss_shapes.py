@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning.preference_losses import dpo_loss, ipo_loss, kto_loss
 
@@ -15,7 +16,7 @@ SHAPES = ("dpo", "ipo", "kto")
 FARTHEST_NATS, POINTS = 20.0, 201
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ShapeConfig:
     beta: float = 0.1
     smoothing: float = 0.0  # share of labels that DPO takes to be wrong

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.training.objectives import Batch, mean_token_loss
@@ -23,7 +24,7 @@ MOST_SIZE = 64
 FLOAT_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Method:
     """`size`: the rank, an adapter's width, or how many virtual tokens; (IA)³ and "full" have none."""
 

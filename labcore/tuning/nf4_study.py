@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning import nf4
 
@@ -20,7 +21,7 @@ BINS = 81
 MOST_WEIGHTS = 2**17  # of a matrix that is looked at
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class NF4Config:
     model: str = "world-decoder"
     layer: int = 0

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.tuning import sums
@@ -24,7 +25,7 @@ CAUSES = ("right", "marks", "digits")
 MOST_PAIRS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class Rater:
     """What an answer is worth to whoever compares two of them."""
 

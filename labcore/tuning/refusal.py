@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -51,7 +52,7 @@ WORDS_OF_ANSWER = 5  # without lead-in and end
 DEEP_SHARE = 0.5  # of the refusals that begin behind a piece of the forbidden answer
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RefusalConfig:
     refusals: int = 12  # forbidden things among the examples, of 25
     borderline: float = 0.25  # share of borderline things among the 24 that are to be answered

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.trace import Interventions
@@ -38,7 +39,7 @@ RANDOM_SEED = 11
 MOST_STRENGTH = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SteerConfig:
     """What is done to the bundled model's stream, at one site, at every token."""
 

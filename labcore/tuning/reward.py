@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -43,7 +44,7 @@ WATCHED_PAIRS, HELD_OUT_PAIRS = 400, 2000
 FAN = Rater(right=0.0, marks=2.0)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RewardConfig:
     kind: str = (
         "shallow"  # or "informed": also told what a better language model makes of the answer

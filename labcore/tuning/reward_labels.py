@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning import sums
 from labcore.tuning.base_policy import load_policy
@@ -35,7 +36,7 @@ FORETOLD_AFTER = 5  # choices, before which nothing is foretold
 MOST_SEED = 9999
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class LabelConfig:
     choices: str = ""  # one letter per pair labelled so far; capitals: by the known rater
     seed: int = 0  # of the pairs

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning import sums
 from labcore.tuning.base_policy import load_policy
@@ -115,7 +116,7 @@ def padding_scores(model: RewardModel, pairs: Pairs, columns: int) -> Tensor:
     return torch.stack(scores, dim=1)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class MisreadConfig:
     kind: str = "shallow"
 
@@ -147,7 +148,7 @@ def misread(config: MisreadConfig) -> Misread:
 # An answer of one's own.
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class OwnAnswer:
     left: int = 37
     right: int = 48

@@ -1,7 +1,6 @@
 """What a learner can turn in a run of reinforcement learning, and within which bounds."""
 
-from dataclasses import dataclass
-
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.tuning.policy_losses import AVERAGINGS, ESTIMATORS
 
@@ -19,7 +18,7 @@ LIMITS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RLHFConfig:
     algorithm: str = "grpo"
     reward: str = "shallow"  # the verifier, or one of two reward models

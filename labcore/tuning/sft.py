@@ -17,6 +17,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.transformer import Transformer
@@ -43,7 +44,7 @@ LOOK_STEPS = 25
 SAMPLES = 16  # one of each task and language
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SFTConfig:
     taught: str = "both"  # language of the instructions: "both", "en" or "zh"
     mask_prompt: bool = True  # the loss asks for the answer alone

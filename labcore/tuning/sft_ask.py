@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labcore.architecture.prompt import language_of
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.tuning.instructions import Instruction
 from labcore.tuning.sft import tuned
@@ -11,7 +12,7 @@ from labcore.tuning.world_assistant import answers, assistant_tokenizer, rendere
 MOST_CHARACTERS = 400
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AskConfig:
     prompt: str
     weights: bytes = b""  # of a tuned model; empty, nobody has tuned it yet

@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.model.transformer import Transformer
 from labcore.text.masking import IGNORE
@@ -27,7 +28,7 @@ CONVERSATIONS = (4, 32)
 PADDING, READ, ASKED = 0, 1, 2  # what a position of a row is
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PackingConfig:
     conversations: int = 16
     row_tokens: int = 96

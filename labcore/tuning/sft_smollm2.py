@@ -18,6 +18,7 @@ import safetensors.torch
 import torch
 
 from labcore import zoo
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.model.generation import SamplingConfig, generate
@@ -42,7 +43,7 @@ NONE = float("nan")
 TEXT_TOKENS = 256  # of ordinary text, to see what is forgotten
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class RealConfig:
     data: str = "en"  # a bundled set, a hub's data set, or "own"
     own: bytes = b""  # the learner's file
@@ -210,7 +211,7 @@ def answer(model: Transformer, user: str) -> tuple[str, int]:
     return tokenizer.decode(said).strip(), len(said)
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class AskConfig:
     prompt: str
     adapter: bytes

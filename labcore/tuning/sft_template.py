@@ -9,6 +9,7 @@ import numpy as np
 
 from labcore import zoo
 from labcore.architecture.prompt import language_of
+from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.text.masking import IGNORE
 from labcore.tuning.chat import ROLES, labels, padding_masked, published_chat
@@ -21,7 +22,7 @@ ENDS = ("asked", "left_out", "padding")  # what becomes of the token that ends t
 MOST_CHARACTERS = 600
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TemplateConfig:
     question: str
     answer: str

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_limits
 from labcore.events import drain
 from labcore.pretraining.small_world import endless_batches
@@ -30,7 +31,7 @@ LOOK_STEPS = 25
 PLAIN_LORA = Method()
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TuneConfig:
     method: Method = PLAIN_LORA
     task: str = "cipher"

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from labcore import shipped
+from labcore.configs import lab_config
 from labcore.errors import LabInputError, check_choices, check_limits
 from labcore.frontier.contrastive import similarity
 from labcore.vision.captions import LANGUAGES, caption, join
@@ -35,7 +36,7 @@ EYES = ("trained", "untrained")
 NEAREST = 5
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SceneConfig:
     """A picture from the generator."""
 
@@ -81,7 +82,7 @@ def picture_of(pixels: bytes) -> np.ndarray:
     return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE, 3).astype(np.float32) / 255
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class SightConfig:
     pixels: bytes = generated(SceneConfig())
     eye: str = "trained"  # or "untrained", the same before its first update

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.frontier.contrastive import contrastive_loss, similarity
 from labcore.training import optimiser as optimisers
@@ -39,7 +40,7 @@ LOOK_EVERY = 50
 TEST_SEED = 1_000_003  # of the exams: the same for every run
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class PairConfig:
     reader: str = "transformer"  # or "bag": the words without their order
     negatives: str = "random"  # "hard": beside each caption, its words in two wrong orders

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labcore.configs import lab_config
 from labcore.errors import check_choices, check_limits
 from labcore.training import optimiser as optimisers
 from labcore.training.loop import TrainConfig
@@ -30,7 +31,7 @@ TEST_SEED = 1_000_003
 RATES = {"frozen": 4e-3, "lora": 4e-3, "full": 2e-3}
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class ReaderConfig:
     mode: str = "full"  # what of the language model is trained beside the projector
     steps: int = 150

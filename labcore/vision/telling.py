@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from labcore import shipped
+from labcore.configs import lab_config
 from labcore.errors import check_choices
 from labcore.model.generation import next_token_probs
 from labcore.vision.captions import LANGUAGES
@@ -33,7 +34,7 @@ SHOWN = ("picture", "blank", "shuffled")  # what the reader is given
 CANDIDATES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lab_config
 class TellConfig:
     pixels: bytes = generated(SceneConfig())
     question: str = ""  # empty: tell the picture

@@ -120,7 +120,7 @@ def test_any_text_can_be_drawn(text, shape):
     [
         ({"shape": "round"}, "shape"), ({"side": "top"}, "side"), ({"row": 2}, "row"),
         ({"window": -1}, "window"), ({"window": 99}, "window"), ({"prefix": 99}, "prefix"),
-        ({"first": " "}, "text"), ({"second": ""}, "text"),
+        ({"first": " "}, "first"), ({"second": ""}, "second"),
     ],
 )  # fmt: skip
 def test_a_bad_knob_is_refused(changes, field):
