@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
 export OMP_NUM_THREADS := 1
 
-.PHONY: run dev test check format load pages bench soak recordings checkpoints clean
+.PHONY: run dev test check format load pages monkey bench soak recordings checkpoints clean
 
 run: $(VENV)/.run ## create .venv, install, serve on http://localhost:8501
 	$(SERVE)
@@ -39,6 +39,9 @@ bench: $(VENV)/.test ## ours against its peers; writes benchmarks/RESULTS.md
 
 soak: $(VENV)/.test ## five sessions at random for two hours; prints memory, threads, open files
 	$(BIN)/python -m benchmarks.soak
+
+monkey: $(VENV)/.test ## a thousand random acts on all pages; MONKEY="--steps 3000 --seed 2 --pages attention"
+	$(BIN)/python -m benchmarks.monkey $(MONKEY)
 
 checkpoints: $(VENV)/.run ## train the bundled models again (about an hour and a half on one core)
 	$(BIN)/python -m labcore.recipes.world_decoder

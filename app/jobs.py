@@ -54,6 +54,12 @@ def manager() -> "JobManager":
     return held(CODE_VERSION, os.environ.get("LLM_LAB_JOBS") == "inline")
 
 
+def _inline_seconds() -> float | None:
+    """After how long a run in the calling thread is stopped, as its watcher might; None: never."""
+    told = os.environ.get("LLM_LAB_INLINE_SECONDS")
+    return float(told) if told else None
+
+
 def _key(run_path: str, config: Any) -> str:
     """The same for equal requests to the same code, in every process."""
     return tokenize(CODE_VERSION, run_path, config, ensure_deterministic=True)
@@ -62,7 +68,8 @@ def _key(run_path: str, config: Any) -> str:
 class JobManager:
     """Takes runs, queues them, keeps their results. Safe to use from any thread.
 
-    `inline`: runs happen at `submit`, in the calling thread, for tests of pages.
+    `inline`: runs happen at `submit`, in the calling thread, for tests of pages; one that takes longer
+    than `LLM_LAB_INLINE_SECONDS` is then stopped after its present step.
     """
 
     def __init__(
@@ -150,8 +157,14 @@ class JobManager:
             del self._jobs[key]
 
     def _run_here(self, job: Job) -> None:
+        ledger, seconds = job_worker.Ledger(), _inline_seconds()
+        clock = threading.Timer(seconds or 0.0, ledger.obey, ["stop"])
+        clock.daemon = True
+        if seconds is not None:
+            clock.start()
         job.start()
-        job.end(job_worker.walk(job.run_path, job.config, job_worker.Ledger()))
+        job.end(job_worker.walk(job.run_path, job.config, ledger))
+        clock.cancel()
 
     # The thread that serves: the only one that talks to Dask.
 

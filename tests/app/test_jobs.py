@@ -316,3 +316,10 @@ def test_the_process_has_one_manager_and_tests_of_pages_run_inline(monkeypatch):
         assert manager().submit(squares, Steps(3)).snapshot().state == "finished"
     finally:
         st.cache_resource.clear()
+
+
+def test_an_inline_run_is_stopped_when_its_seconds_are_over(monkeypatch):
+    monkeypatch.setenv("LLM_LAB_INLINE_SECONDS", "0.2")
+    view = JobManager(inline=True).submit(squares, Steps(2000, seconds=0.05), "me").snapshot("me")
+    assert view.state == "stopped"
+    assert 0 < len(view.events) < 2000
