@@ -77,6 +77,20 @@ def attention_mask(
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """Weights that sum to 1 over the allowed keys.  (B, H, T, S), (B, 1, T, S) -> (B, H, T, S)
 
+    The mask becomes numbers to add, 0 and -inf, once for all heads: over T·S scores a head that is a
+    third of the time of filling them in.
+    """
+    forbidden = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -torch.inf)
+    weights = (scores + forbidden).softmax(dim=-1)
+    # A row that went wrong is NaN throughout, so its first entry tells.
+    if weights[..., 0].isnan().any():
+        return careful_softmax(scores, mask)
+    return weights
+
+
+def careful_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """The same in steps, for the rows at which a plain softmax fails.
+
     subtle: a row without any allowed key (a padding token's) is -inf throughout, whose softmax is
     NaN; it gets weight 0 everywhere, as in torch's fused kernel.
     """
@@ -99,12 +113,14 @@ def scaled_dot_product(
 
     q (B, H, T, d), k and v (B, K, S, d), mask (B, 1, T, S), bias (B or 1, H, T, S) -> (B, H, T, d)
     """
-    group = q.shape[1] // k.shape[1]  # query heads that share one key/value head
-    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-    scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
+    batch, heads, queries, keys = *q.shape[:3], k.shape[2]
+    # The G query heads that share one key/value head stand below each other as G·T queries of it.
+    shared = (batch, k.shape[1], -1)
+    scores = (q * scale).reshape(*shared, q.shape[-1]) @ k.transpose(-2, -1)  # (B, K, G·T, S)
+    scores = scores.view(batch, heads, queries, keys)
     scores = see("scores", scores if bias is None else scores + bias)
     weights = see("weights", masked_softmax(scores, see("mask", mask)))
-    return weights @ v
+    return (weights.reshape(*shared, keys) @ v).view(batch, heads, queries, v.shape[-1])
 
 
 def fused(

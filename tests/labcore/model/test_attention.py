@@ -55,6 +55,22 @@ def test_softmax_weights_sum_to_one_and_survive_huge_scores():
     torch.testing.assert_close(weights, expected)
 
 
+def test_a_row_that_an_intervention_emptied_weighs_nothing_and_a_forbidden_infinity_is_not_seen():
+    """Scores of -inf at every allowed key: 0 throughout, not a share for the future; inf ahead: ignored."""
+    mask = torch.ones(1, 1, 3, 3, dtype=torch.bool).tril()
+    scores = torch.zeros(1, 1, 3, 3)
+    scores[..., 0, 0], scores[..., 1, 2] = -torch.inf, torch.inf
+    expected = [[0, 0, 0], [1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]]
+    torch.testing.assert_close(masked_softmax(scores, mask)[0, 0], torch.tensor(expected))
+
+
+def test_a_score_that_is_no_number_shows():
+    scores = torch.zeros(1, 1, 2, 2)
+    scores[..., 1, 1] = torch.nan
+    weights = masked_softmax(scores, torch.ones(1, 1, 2, 2, dtype=torch.bool))
+    assert weights[0, 0].isnan().tolist() == [[False, False], [True, True]]
+
+
 def test_a_causal_window_of_two_sees_itself_and_its_neighbour():
     mask = attention_mask(torch.arange(4), torch.arange(4), causal=True, window=2)
     assert mask[0, 0].long().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
