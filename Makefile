@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 SERVE := $(BIN)/streamlit run app/main.py --server.address localhost --server.port 8501
 export OMP_NUM_THREADS := 1
 
-.PHONY: run dev test check format load pages monkey bench soak recordings checkpoints clean
+.PHONY: run dev test check format load pages monkey audit bench soak recordings checkpoints clean
 
 run: $(VENV)/.run ## create .venv, install, serve on http://localhost:8501
 	$(SERVE)
@@ -42,6 +42,12 @@ soak: $(VENV)/.test ## five sessions at random for two hours; prints memory, thr
 
 monkey: $(VENV)/.test ## a thousand random acts on all pages; MONKEY="--steps 3000 --seed 2 --pages attention"
 	$(BIN)/python -m benchmarks.monkey $(MONKEY)
+
+audit: $(VENV)/.test ## code and packages for known weaknesses (asks PyPI), every field of the app in a browser
+	$(BIN)/bandit -q -c pyproject.toml -r app labcore pages benchmarks
+	LLM_LAB_EVERY_FIELD=1 $(BIN)/python -m pytest tests/browser/test_hostile_texts.py
+	$(BIN)/python -m pip freeze | sed 's/+cpu$$//' > $(VENV)/installed.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement $(VENV)/installed.txt
 
 checkpoints: $(VENV)/.run ## train the bundled models again (about an hour and a half on one core)
 	$(BIN)/python -m labcore.recipes.world_decoder

@@ -142,7 +142,7 @@ class WorkerPool(Pool):
             "DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(SETTINGS),
         }
         # A session of its own: Ctrl-C in the terminal is the server's to handle.
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # our own words, no shell
             command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True
         )
         return _Worker(process, name)

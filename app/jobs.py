@@ -26,6 +26,7 @@ from app import job_worker
 from app.job import ANYONE, Job, JobView, Shared
 from app.job_worker import Failure, Outcome
 from app.results import CODE_VERSION
+from labcore.errors import LabInputError
 
 if TYPE_CHECKING:
     from app.job_cluster import Pool
@@ -36,6 +37,7 @@ UNWATCHED_SECONDS = 120.0  # browsers let the timers of a hidden tab fire once a
 PAUSE_SECONDS = 60.0
 TURN_SECONDS = 0.1  # events arrive, and orders leave, this often; a turn costs 2 ms
 JOBS_KEPT = 64
+MOST_WAITING = 128  # runs in the queue: four for each learner of a class of thirty
 log = logging.getLogger(__name__)
 
 
@@ -101,13 +103,15 @@ class JobManager:
 
         `run`: a generator function of labcore, or its path `"module:function"`. `config`: a frozen
         dataclass. A run that was stopped, failed or was lost is tried again; with `again` a finished
-        one is too.
+        one is too. LabInputError("run", …, "queue_full") where too many wait already.
         """
         run_path = job_worker.path_of(run)
         key = _key(run_path, config)
         with self._shared.lock:
             job = self._jobs.get(key)
             if job is None or job.must_run_again or (again and job.outcome is not None):
+                if len(self._shared.queue) >= MOST_WAITING:
+                    raise LabInputError("run", MOST_WAITING, "queue_full", limit=MOST_WAITING)
                 job = self._jobs[key] = self._enqueue(key, run_path, config)
             self._jobs.move_to_end(key)
             job.watch(watcher)

@@ -30,7 +30,9 @@ CACHE_BYTES = 256 * 2**20
 
 def _code_version() -> str:
     sources = sorted(Path(labcore.__file__).parent.rglob("*.py"))
-    return hashlib.sha1(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return hashlib.sha1(
+        b"".join(path.read_bytes() for path in sources), usedforsecurity=False
+    ).hexdigest()
 
 
 CODE_VERSION = _code_version()  # read at import, so that it names the code that runs

@@ -27,7 +27,7 @@ class Lens:
 
     def __init__(self, model: str):
         command = [environment(), "-m", "benchmarks.lens_peer", model]
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # nosec B603 # our own words, no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
@@ -53,11 +53,11 @@ def environment() -> Path:
     if not done.exists():
         venv.create(folder, with_pip=True, clear=True)
         place = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        own = subprocess.check_output([python, "-c", place], text=True).strip()
+        own = subprocess.check_output([python, "-c", place], text=True).strip()  # nosec B603 # our own words, no shell
         shared = [path for path in sys.path if path.endswith("site-packages")]
         (Path(own) / "shared.pth").write_text("\n".join(shared))
         pip = [python, "-m", "pip", "install", "--quiet", REQUIREMENT]
-        subprocess.run(pip, check=True, stdout=sys.stderr)
+        subprocess.run(pip, check=True, stdout=sys.stderr)  # nosec B603 # our own words, no shell
         done.touch()
     return python
 

@@ -43,7 +43,8 @@ async def open_all(address: str, chapter: catalog.ChapterSpec) -> list[float]:
         visitor = Visitor(address, chapter.id, f"lab={lab.id}&lang={language}")
         seconds.append(await visitor.open())
         await visitor.close()
-        assert not visitor.wrong, visitor.wrong
+        if visitor.wrong:
+            raise RuntimeError(f"{lab.id}: {visitor.wrong}")
     return seconds
 
 

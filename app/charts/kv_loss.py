@@ -62,7 +62,7 @@ def rounding_cost(result: BitsResult, parts: tuple[str, ...], text: Words) -> Fi
 
 
 def _cost(result: BitsResult, name: str, text: Words) -> Series:
-    groups = _groups(result.extra(name).T)  # (GROUPS, M)
+    groups = _groups(result.extra(name).T)  # nosec B610 # no database: (GROUPS, M)
     part, axis = name.split("-")
     role = {"keys": "key", "values": "value"}.get(part, "kept" if axis == "mixed" else "changed")
     return Series(

@@ -160,7 +160,7 @@ def start(launch: Launch, folder: Path, errors) -> subprocess.Popen:
         LEASH: "1",
     }
     command = [sys.executable, "-m", "torch.distributed.run", *local_arguments(launch, str(folder))]
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603 # options are a checked config's fields, no shell
         command, cwd=ROOT, env=environment, text=True, encoding="utf-8", pipesize=PIPE_BYTES,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
     )  # fmt: skip

@@ -69,7 +69,8 @@ class SmallVocabulary:
     def narrow(self, ids: Sequence[int]) -> list[int]:
         """The world's ids -> the small vocabulary's."""
         places = np.searchsorted(self.tokens, ids)
-        assert (self.tokens[places] == ids).all(), "a token that did not occur"
+        if not (self.tokens[places] == ids).all():
+            raise ValueError("a token that did not occur")
         return places.tolist()
 
     def label(self, token: int) -> str:

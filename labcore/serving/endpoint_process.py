@@ -49,7 +49,7 @@ def start(model: str, form: str, max_batch: int, queue_limit: int = 256) -> Runn
         sys.executable, "-m", "labcore.serving.endpoint", "--model", model, "--form", form, "--port", "0",
         "--max-batch", str(max_batch), "--queue-limit", str(queue_limit),
     ]  # fmt: skip
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603 # options are a choice's values, no shell
         command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", LEASH: "1"},

@@ -178,9 +178,14 @@ def draft_of(config: SpeculatingConfig) -> Transformer:
 
 
 def opening_ids(config: SpeculatingConfig) -> list[int]:
-    tokenizer = load(TARGET).tokenizer
-    language = tokenizer.special_id(f"<|{config.language}|>")
-    return [tokenizer.bos_id, language, *tokenizer.encode(config.opening)]
+    """Raises LabInputError("opening", …, "max_positions") where no room is left for the story."""
+    target = load(TARGET)
+    language = target.tokenizer.special_id(f"<|{config.language}|>")
+    ids = [target.tokenizer.bos_id, language, *target.tokenizer.encode(config.opening)]
+    limit = target.model.config.max_positions
+    if len(ids) + config.max_new_tokens > limit:
+        raise LabInputError("opening", len(ids), "max_positions", limit=limit)
+    return ids
 
 
 def run(config: SpeculatingConfig) -> Speculation:

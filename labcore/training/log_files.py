@@ -67,9 +67,13 @@ def read_table(data: bytes) -> LogTable:
         for kind, read in (("json", from_json), ("lines", from_json_lines)):
             try:
                 return _table(kind, read(text))
+            except LabInputError:  # read, and too much
+                raise
             except (ValueError, RecursionError, TypeError, AttributeError):
                 continue
-    if text.count("\n") > LIMIT_ROWS:
+    if (
+        text.count("\n") > LIMIT_ROWS + 1
+    ):  # before a column is made of it; one line names the columns
         raise _too_large(text.count("\n"))
     table = _table("csv", from_csv(text))
     if not LOSSES & table.columns.keys():

@@ -38,7 +38,7 @@ def start(script: Path, arguments: Sequence[str], folder: Path, errors) -> subpr
         "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HOME": str(folder / "hf"),
     }  # fmt: skip
     command = [sys.executable, "-m", "labcore.tuning.leash", str(script), *arguments]
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603 # a script of ours, a checked config's fields, no shell
         command, cwd=folder, env=environment, text=True, encoding="utf-8",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
     )  # fmt: skip

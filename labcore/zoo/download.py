@@ -34,7 +34,7 @@ def run(
     Reports "downloading" by how much the folder has grown: neither pip nor the hub client tells every
     version the same way how far it is. Raises `Stalled`.
     """
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603 # our own words, no shell
         [sys.executable, __file__, str(os.getpid()), *arguments],
         env={**os.environ, **environment}, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
