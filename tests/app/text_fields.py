@@ -203,7 +203,7 @@ UPLOADS = {
         "/pretraining?lang=en&lab=data&source=own", "txt",
     ),
     ("app/labs/pretraining/monitor_session.py", "'monitor.checkpoint.file'"): (
-        "/pretraining?lang=en&lab=monitor&part=resume", "safetensors",
+        "/pretraining?lang=en&lab=monitor", "safetensors",
     ),
 }  # fmt: skip
 
