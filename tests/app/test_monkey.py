@@ -19,7 +19,7 @@ STROLL = (
     "decoding",
     "alignment-quiz",
 )
-STEPS_EACH = 9
+STEPS_EACH = 8
 
 
 @pytest.fixture

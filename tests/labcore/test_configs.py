@@ -16,7 +16,7 @@ from labcore.configs import SEED_LIMIT, lab_config
 from labcore.errors import LabInputError
 from tests.labcore import config_search as search
 
-EXAMPLES = int(os.environ.get("LLM_LAB_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("LLM_LAB_EXAMPLES", "6"))
 CONFIGS = search.configs()
 # What a lab's page calls a field: the knob `knob.sentence` turns `text`.
 NAMED_OTHERWISE = {"sentence", "objective", "picture"}
