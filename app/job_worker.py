@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, no_room
 
 MAX_EVENTS = 20_000  # what a page can still draw, and an end to a run that yields without measure
 
@@ -96,6 +96,8 @@ def walk(run_path: str, config: Any, ledger: Ledger) -> Outcome:
     except Exception as broken:
         log.exception("The run %s failed", run_path)
         error = Failure(type(broken).__name__, str(broken))
+        if no_room(broken):
+            error = LabInputError("run", type(broken).__name__, "server_disk_full")
     return Outcome(state, result, error, ledger.fetched, tuple(ledger.events[ledger.fetched :]))
 
 

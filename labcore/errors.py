@@ -63,6 +63,6 @@ def no_writing(error: BaseException) -> bool:
 
 
 def _number(error: BaseException) -> int | None:
-    """The system's number of an error. safetensors does not raise an OSError but quotes its number."""
-    quoted = re.search(r"\(os error (\d+)\)", str(error))
+    """The system's number of an error, which others quote: safetensors, and who tells of a process."""
+    quoted = re.search(r"(?:\(os error |\[Errno )(\d+)[])]", str(error))
     return int(quoted[1]) if quoted else getattr(error, "errno", None)

@@ -65,3 +65,9 @@ def endless(config: Steps) -> Generator[Step, None, None]:
     while True:
         yield Step(number, 0.0, 0)
         number += 1
+
+
+def fill_the_disk(config: Steps) -> Generator[Step, None, None]:
+    """Write into the file `began`, `count` MB of it."""
+    yield Step(0, 0.5, os.getpid())
+    Path(config.began).write_bytes(bytes(config.count * 2**20))
