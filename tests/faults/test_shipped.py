@@ -10,6 +10,7 @@ import torch
 
 from app import page, results
 from app.i18n import LANGUAGES, Words
+from app.literal import in_markdown
 from labcore import shipped, zoo
 from labcore.errors import LabInputError
 from labcore.text.bpe import BPETokenizer
@@ -92,9 +93,9 @@ def test_the_page_names_the_damaged_model_and_works_once_it_is_put_back(
     app = open_page("attention", language)
     words = Words(language, "attention")
     assert not app.exception
-    assert words("error.damaged_file", file="checkpoints/world-decoder/model.safetensors") in said(
-        app
-    )
+    assert words(
+        "error.damaged_file", file=in_markdown("checkpoints/world-decoder/model.safetensors")
+    ) in said(app)
     path.unlink()
     path.write_bytes(data)
     app.run()
@@ -109,7 +110,7 @@ def test_the_page_names_the_damaged_recording(assets, language, forget_streamlit
     app = open_page("training", language)
     words = Words(language, "training")
     assert not app.exception
-    told = words("error.damaged_file", file="recordings/training-default.safetensors")
+    told = words("error.damaged_file", file=in_markdown("recordings/training-default.safetensors"))
     assert told in said(app)
 
 
