@@ -5,6 +5,7 @@
 
 import json
 import os
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given, settings
@@ -34,13 +35,23 @@ def _grammar(text: str):
     return schema_grammar.automaton_of(schema_grammar.schema_from(text))
 
 
+def _of_a_link(parse):
+    """A reader whose contract with `Controls.kept` is a ValueError: the link is then said to be wrong."""
+
+    def tried(text: str) -> None:
+        with suppress(ValueError):
+            parse(text)
+
+    return tried
+
+
 TEXT_READERS = {
-    "sum": calculator.calculate, "wishes": constraints.parse, "matrix": by_hand.parse,
+    "sum": calculator.calculate, "wishes": constraints.parse, "matrix": _of_a_link(by_hand.parse),
     "call": toolbox.read_call, "schema": _grammar, "number": number_formats.parse,
     "map": grid.read_map, "four numbers": game24.read_numbers, "question": vote.read_question,
     "documents": own_documents.read_typed, "scores": online_softmax.read_scores,
     "drawing": own_picture.read_drawing, "disguise": undo.decoded, "class": read_code,
-    "heads off": lambda text: read_heads(text, 4, 4),
+    "heads off": _of_a_link(lambda text: read_heads(text, 4, 4)),
 }  # fmt: skip
 FILE_READERS = {
     "log": log_files.read_table, "picture": own_picture.read_picture,
