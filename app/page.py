@@ -150,7 +150,14 @@ class LabPage:
                 self._notebook()
 
     def _share(self) -> None:
-        with st.popover(self.text("share.link"), icon=":material/link:"):
+        # What is in the two popovers is sent when they are opened: it would be sent again with every
+        # turn of a knob. A teacher's choice of locks is read by the offer beside it, so it stays.
+        with st.popover(
+            self.text("share.link"), icon=":material/link:", key=f"{self.lab.id}.share",
+            on_change="rerun",
+        ) as popover:  # fmt: skip
+            if not popover.open and "classroom" not in st.session_state:
+                return
             knobs = list(self.controls.values)
             name = dict.fromkeys(knobs) | {knob: self.text(f"knob.{knob}") for knob in knobs}
             st.caption(self.text("share.about"))
@@ -170,7 +177,12 @@ class LabPage:
         return share.link(st.context.url or "", query, lock, hide)
 
     def _data(self) -> None:
-        with st.popover(self.text("share.data"), icon=":material/download:"):
+        with st.popover(
+            self.text("share.data"), icon=":material/download:", key=f"{self.lab.id}.data",
+            on_change="rerun",
+        ) as popover:  # fmt: skip
+            if not popover.open:
+                return
             for number, (title, figure) in enumerate(self._tables.items()):
                 st.download_button(
                     f"{title} (CSV)", lambda figure=figure: csv(figure.data()), on_click="ignore",

@@ -95,17 +95,18 @@ def pictures(warm: float, rounds: int) -> str:
     )
 
 
+def table(warm: float) -> str:
+    head = "| page | labs | MB, warm | MB, all its labs opened | seconds to open a lab, median | longest |"
+    rows = [held(chapter, warm) for chapter in catalog.CHAPTERS]
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--warm", type=float, default=25, help="seconds for a server's warm-up")
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
-    print(
-        "| page | labs | MB, warm | MB, all its labs opened | seconds to open a lab, median | longest |"
-    )
-    print("|---|---|---|---|---|---|")
-    for chapter in catalog.CHAPTERS:
-        print(held(chapter, asked.warm), flush=True)
+    print(table(asked.warm))
     print(pictures(asked.warm, asked.rounds))
 
 

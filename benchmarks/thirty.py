@@ -76,7 +76,21 @@ def memory(server: psutil.Process) -> tuple[float, float]:
     return server.memory_info().rss / MEGA, workers / MEGA
 
 
-async def drive(address: str, server: psutil.Process, asked: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A class of sessions, from the first visitor of a cold server to the last knob."""
+
+    cold: float  # seconds
+    seen: Seen
+    before: tuple[float, float]  # MB of the server and of its workers
+    after: tuple[float, float]
+
+    def per_session(self, sessions: int) -> float:
+        """MB."""
+        return (self.after[0] - self.before[0]) / max(sessions, 1)
+
+
+async def drive(address: str, server: psutil.Process, asked: argparse.Namespace) -> Drive:
     first = Visitor(address, "transformer", "lab=dataflow&lang=en")
     cold = await first.open()  # the warm-up happens behind this visitor's back
     await asyncio.sleep(asked.warm)
@@ -87,15 +101,12 @@ async def drive(address: str, server: psutil.Process, asked: argparse.Namespace)
     await asyncio.gather(
         *(learner(n, lab, address, asked, seen) for n, lab in enumerate(labs))
     )  # fmt: skip
-    after = memory(server)
-    print(table(asked, cold, seen, before, after))
-    for line in sorted(set(seen.wrong)):
-        print("wrong:", line, file=sys.stderr)
+    return Drive(cold, seen, before, memory(server))
 
 
-def table(asked, cold: float, seen: Seen, before, after) -> str:
+def table(asked: argparse.Namespace, drive: Drive) -> str:
     """The result as the README shows it."""
-    per_session = (after[0] - before[0]) / max(asked.sessions, 1)
+    cold, seen, before, after = drive.cold, drive.seen, drive.before, drive.after
     rows = {
         "sessions, seconds, a knob every": f"{asked.sessions}, {asked.seconds}, {asked.think} s",
         "knobs turned": len(seen.turned),
@@ -105,7 +116,7 @@ def table(asked, cold: float, seen: Seen, before, after) -> str:
         "background runs asked for": seen.pressed,
         "errors": len(seen.wrong),
         "server before / with all sessions": f"{before[0]:.0f} / {after[0]:.0f} MB",
-        "per session": f"{per_session:.1f} MB",
+        "per session": f"{drive.per_session(asked.sessions):.1f} MB",
         "workers of background runs": f"{after[1]:.0f} MB",
     }
     return "\n".join(
@@ -120,7 +131,7 @@ def quantiles(seconds: list[float]) -> str:
     return " / ".join(f"{s:.2f}" for s in (cuts[49], cuts[89], cuts[98], max(seconds))) + " s"
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=60, help="how long each session stays")
@@ -132,11 +143,18 @@ def main() -> None:
     )
     parser.add_argument("--warm", type=float, default=25, help="seconds for the server's warm-up")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = parser().parse_args()
     log = Path(tempfile.gettempdir()) / "llm-lab-thirty.log"
     with serve("app/main.py", log) as address:
         server = psutil.Process().children()[0]
-        asyncio.run(drive(address.replace("http", "ws", 1), server, asked))
+        driven = asyncio.run(drive(address.replace("http", "ws", 1), server, asked))
+    print(table(asked, driven))
+    for line in sorted(set(driven.seen.wrong)):
+        print("wrong:", line, file=sys.stderr)
     print(f"the server's own log: {log}", file=sys.stderr)
 
 

@@ -34,6 +34,7 @@ class Visitor:
     wrong: list[str] = field(default_factory=list)
     sliders: dict[str, tuple[Slider, str]] = field(default_factory=dict)  # with their fragments
     buttons: dict[str, str] = field(default_factory=dict)  # id -> fragment
+    received: int = 0  # bytes, so far
     texts: dict[str, str] = field(default_factory=dict)  # fields to type into: id -> fragment
 
     async def open(self) -> float:
@@ -113,6 +114,7 @@ class Visitor:
 
     async def _listen(self) -> None:
         async for data in self._socket:
+            self.received += len(data)
             message = ForwardMsg()
             message.ParseFromString(data)
             kind = message.WhichOneof("type")

@@ -4,6 +4,7 @@ import nbformat
 
 from app import notebook
 from app.share import link
+from tests.app.conftest import checked
 
 
 def test_a_link_carries_language_lab_and_knobs():
@@ -26,3 +27,15 @@ def test_the_same_experiment_gives_the_same_valid_notebook():
     parsed = nbformat.reads(notebook.build(*args), as_version=4)
     nbformat.validate(parsed)
     assert [cell.cell_type for cell in parsed.cells] == ["markdown", "code", "code", "code"]
+
+
+def test_link_and_tables_are_sent_when_they_are_asked_for(open_lab):
+    """Every turn of a knob would send them again: the row below the experiment is its buttons alone."""
+    app = checked(open_lab("attention"))
+    at_home = [button.key for button in app.get("download_button")]
+    assert at_home == ["attention.notebook"]
+    assert not app.multiselect
+    app.session_state["attention.data"] = app.session_state["attention.share"] = True
+    app = checked(app.run())
+    assert "attention.csv.0" in [button.key for button in app.get("download_button")]
+    assert "attention.share.lock@en" in [choice.key for choice in app.multiselect]

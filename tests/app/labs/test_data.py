@@ -144,7 +144,7 @@ def test_the_neighbours_price_is_measured_when_asked_for(open_lab):
 
 def test_the_dataset_goes_home_and_is_kept_for_later_labs(open_lab):
     app = press(open_lab("data", stage="pack", row_tokens="256", **SMALL), "data.keep")
-    assert len(app.get("download_button")) >= 2
+    assert len(app.get("download_button")) >= 2  # the dataset itself and the notebook
     kept = app.session_state[datasets._SLOT]
     assert kept == TrainingTextConfig(
         PipelineConfig(SourceConfig(kilobytes=20)), vocab_size=4096, row_tokens=256
