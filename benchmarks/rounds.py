@@ -2,7 +2,8 @@
 
 In every round each contestant runs once, the order turned round from one round to the next, so that a
 machine that slows down meanwhile slows all of them. Ratios are taken within a round and only then
-summed up: what the machine does to a whole round falls out of them.
+summed up: what the machine does to a whole round falls out of them. What runs in one thread of this
+process is timed by the processor time it takes, which a busy machine disturbs least.
 """
 
 from __future__ import annotations
@@ -42,34 +43,40 @@ class Spread:
 
 
 def alternate(
-    contestants: Contestants, rounds: int = 9, warm: int = 2, least_seconds: float = 0.1
+    contestants: Contestants,
+    rounds: int = 9,
+    warm: int = 2,
+    least_seconds: float = 0.1,
+    clock: Callable[[], float] = time.process_time,
 ) -> dict[str, Spread]:
-    """Seconds that one call of each contestant takes, once per round.
+    """Seconds that one call of each contestant takes by `clock`, once per round.
 
     A call shorter than `least_seconds` is made several times and its mean counts: clocks and schedulers
     are coarse. `warm` calls of each go before, which also tell how long one takes.
     """
-    times = {name: _times(call, warm, least_seconds) for name, call in contestants.items()}
+    times = {name: _times(call, warm, least_seconds, clock) for name, call in contestants.items()}
     seconds = {name: [] for name in contestants}
     for number in range(rounds):
         order = list(contestants) if number % 2 == 0 else list(reversed(contestants))
         for name in order:
-            seconds[name].append(_seconds(contestants[name], times[name]))
+            seconds[name].append(_seconds(contestants[name], times[name], clock))
     return {name: Spread(np.array(values)) for name, values in seconds.items()}
 
 
-def _times(call: Callable[[], object], warm: int, least_seconds: float) -> int:
+def _times(
+    call: Callable[[], object], warm: int, least_seconds: float, clock: Callable[[], float]
+) -> int:
     """How many calls make up `least_seconds`."""
     for _ in range(warm):
         call()
-    return max(1, int(np.ceil(least_seconds / max(_seconds(call, 1), 1e-9))))
+    return max(1, int(np.ceil(least_seconds / max(_seconds(call, 1, clock), 1e-9))))
 
 
-def _seconds(call: Callable[[], object], times: int) -> float:
-    begun = time.perf_counter()
+def _seconds(call: Callable[[], object], times: int, clock: Callable[[], float]) -> float:
+    begun = clock()
     for _ in range(times):
         call()
-    return (time.perf_counter() - begun) / times
+    return (clock() - begun) / times
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

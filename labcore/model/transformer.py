@@ -22,7 +22,7 @@ from labcore.model.trace import Interventions, Probe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    logits: Tensor | None  # (B, T, V), or None for head="none"
+    logits: Tensor | None  # (B, T, V); (N, V) if only N places were asked; None for head="none"
     hidden: Tensor  # (B, T, D), after the last norm
     trace: dict[str, Tensor] | None
     balance_loss: Tensor  # scalar, times its weight, summed over layers; 0 without experts
@@ -46,7 +46,7 @@ class Head(nn.Module):
         if self.dense is not None:
             hidden = self.norm(activate(self.dense(hidden), self.activation))
         weight = token_embedding if self.output is None else self.output.weight
-        return F.linear(hidden * self.scale, weight, self.bias)
+        return F.linear(scaled(hidden, self.scale), weight, self.bias)
 
 
 class Transformer(nn.Module):
@@ -104,6 +104,7 @@ class Transformer(nn.Module):
         positions: Tensor | None = None,
         documents: Tensor | None = None,
         prefix_mask: Tensor | None = None,
+        asked: Tensor | None = None,
     ) -> Output:
         """See ARCHITECTURE.md, "The model", for each argument and the names in a trace.
 
@@ -113,6 +114,8 @@ class Transformer(nn.Module):
         `documents` (B, T): the number of the document that each token belongs to, where several share
         a row; no token then looks into another document. `positions` should restart with each.
         `prefix_mask` (B, T) bool, decoders only: tokens that see each other both ways (a prefix LM).
+        `asked` (B, T) bool: where logits are wanted; they come as (N, V), in reading order. A vocabulary
+        is wide, and a loss asks nothing of padding or of words that were not hidden.
         Raises LabInputError: an empty sequence, an id outside the vocabulary, a text longer than
         learned positions reach, a mask of another shape, a missing or superfluous context, a cache
         for an encoder, an unknown intervention.
@@ -145,14 +148,15 @@ class Transformer(nn.Module):
         )  # fmt: skip
         logits = None
         if self.head is not None:
-            logits = probe("logits", self.head(hidden, self.token_embedding.weight))
+            read = hidden if asked is None else hidden[asked]
+            logits = probe("logits", self.head(read, self.token_embedding.weight))
         probe.check_all_met()
         balance = torch.as_tensor(balance + more, dtype=hidden.dtype, device=hidden.device)
         return Output(logits, hidden, probe.trace, balance)
 
     def embed(self, tokens: Tensor, probe: Probe) -> Tensor:
         """(B, T) -> (B, T, D)"""
-        return probe("tokens", self.token_embedding(tokens) * self.config.token_scale)
+        return probe("tokens", scaled(self.token_embedding(tokens), self.config.token_scale))
 
     def read_context(
         self,
@@ -175,6 +179,11 @@ class Transformer(nn.Module):
         probe = probe.within("encoder")
         x = self.embed(context, probe.within("embed"))
         return self.encoder(x, probe, padding_mask)
+
+
+def scaled(x: Tensor, factor: float) -> Tensor:
+    """x · factor, without a pass over x for the factor that most models have: 1."""
+    return x if factor == 1 else x * factor
 
 
 def check_ids(ids: Tensor, field: str, limit: int) -> None:

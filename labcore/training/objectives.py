@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labcore.text.masking import (
@@ -24,6 +23,7 @@ from labcore.text.masking import (
 )
 from labcore.text.packing import NO_DOCUMENT, PackedRows
 from labcore.text.spans import Span, corrupt
+from labcore.training.cross_entropy import token_nats
 
 TokenIds = Sequence[int]
 
@@ -177,19 +177,20 @@ def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, T
         packed = {"documents": batch.documents, "positions": batch.positions}
     if batch.prefix is not None:
         packed |= {"prefix_mask": batch.prefix}
+    asked = batch.targets != IGNORE
     output = model(
         batch.tokens,
         padding_mask=batch.padding_mask,
         context=batch.context,
         context_padding_mask=batch.context_padding_mask,
+        asked=asked,
         **packed,
         **more,
     )
-    # One long list of questions: with the vocabulary amid the axes the same takes three times as long.
-    losses = F.cross_entropy(
-        output.logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE, reduction="none"
-    )
-    return losses.view_as(batch.targets), output.balance_loss
+    logits = output.logits  # (N, V), or (B, T, V) from a model that answers everywhere
+    nats = token_nats(logits if logits.dim() == 2 else logits[asked], batch.targets[asked])
+    losses = torch.zeros(asked.shape, dtype=nats.dtype, device=nats.device)
+    return losses.masked_scatter(asked, nats), output.balance_loss
 
 
 def mean_token_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -75,7 +75,10 @@ class PromptTuned(nn.Module):
         drawn = torch.randint(len(table), (tokens,), generator=generator)
         self.prompt = nn.Parameter(table[drawn].detach().clone())  # (P, D)
 
-    def forward(self, tokens: Tensor, padding_mask: Tensor | None = None, **more: Any) -> Output:
+    def forward(
+        self, tokens: Tensor, padding_mask: Tensor | None = None, asked: Tensor | None = None,
+        **more: Any,
+    ) -> Output:  # fmt: skip
         """Like the model's own; what it says at the virtual tokens is cut off."""
         size = len(self.prompt)
         stand_ins = tokens.new_zeros(len(tokens), size)  # their embeddings are put in below
@@ -90,11 +93,11 @@ class PromptTuned(nn.Module):
 
         output = self.model(
             torch.cat([stand_ins, tokens], dim=1), padding_mask=padding_mask,
+            asked=None if asked is None else F.pad(asked, (size, 0)),
             interventions={"embed.tokens": put_in}, **more,
         )  # fmt: skip
-        return Output(
-            output.logits[:, size:], output.hidden[:, size:], output.trace, output.balance_loss
-        )
+        logits = output.logits[:, size:] if asked is None else output.logits
+        return Output(logits, output.hidden[:, size:], output.trace, output.balance_loss)
 
 
 class PrefixTuned(nn.Module):
