@@ -10,6 +10,31 @@ from torch import Tensor
 from labcore.errors import LabInputError
 
 
+class Room:
+    """Memory with space behind what it holds, so that a token is added without copying all before it.
+
+    When it is full it moves to twice the space: N tokens cost N + 2N copies instead of N²/2.
+    """
+
+    def __init__(self):
+        self.space: Tensor | None = None  # (…, C, d), C tokens of space
+        self.held: Tensor | None = None  # (…, S, d), the view of it that was given out last
+
+    def append(self, old: Tensor, new: Tensor) -> Tensor:
+        """Both, one after the other.  (…, S, d), (…, T, d) -> (…, S + T, d)
+
+        subtle: only the tensor given out last may be written behind. Any other (rolled back, rounded, of
+        other rows) is copied to a new space, since whoever holds the longer one still reads it.
+        """
+        past, length = old.shape[-2], old.shape[-2] + new.shape[-2]
+        if old is not self.held or length > self.space.shape[-2]:
+            self.space = old.new_empty(*old.shape[:-2], 2 * length, old.shape[-1])
+            self.space[..., :past, :] = old
+        self.space[..., past:length, :] = new
+        self.held = self.space[..., :length, :]
+        return self.held
+
+
 class KVCache:
     """What each layer remembers of the tokens read so far.
 
@@ -19,6 +44,7 @@ class KVCache:
 
     def __init__(self):
         self.entries: dict[str, tuple[Tensor, ...]] = {}
+        self._rooms: dict[str, tuple[Room, ...]] = {}  # where the entries lie, as long as they do
         self.positions: Tensor | None = None  # (1 or B, S) where each remembered token stands
         self.padding_mask: Tensor | None = None  # (B, S), None if every token is real
         self.context_padding_mask: Tensor | None = None  # (B, C), of the encoder's input
@@ -34,8 +60,13 @@ class KVCache:
         Each tensor has its token axis second to last.
         """
         old = self.entries.get(layer)
-        if old is not None:
+        if old is not None and torch.is_grad_enabled():  # autograd may need the old ones as they were
             new = tuple(torch.cat(pair, dim=-2) for pair in zip(old, new, strict=True))
+        elif old is not None:
+            rooms = self._rooms.get(layer) or tuple(Room() for _ in new)
+            self._rooms[layer] = rooms
+            parts = zip(rooms, old, new, strict=True)
+            new = tuple(room.append(kept, more) for room, kept, more in parts)
         self.entries[layer] = new
         return new
 

@@ -116,7 +116,8 @@ def generate(
         output = model(unread, context=source, cache=cache, interventions=interventions)
         logits = output.logits[0, -1]
         probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
-        token = sample(probs.cpu(), rng)
+        # Nothing is drawn where nothing is left to chance.
+        token = int(logits.argmax()) if config.temperature == 0 else sample(probs.cpu(), rng)
         yield Written(token, logits, probs)
         if token in stop_ids or not _fits(model, text.shape[1] + 1):
             return

@@ -89,8 +89,10 @@ class Stack(nn.Module):
         if cache is not None:
             key_places, padding_mask = cache.read_on(places, padding_mask)
         key_index = torch.arange(key_places.shape[1], device=index.device)
+        # A single new token stands behind all that it could see: nothing to hide from it.
+        causal = self.causal and len(index) > 1
         mask = attention_mask(
-            index, key_index, self.causal, self.config.sliding_window, padding_mask, documents,
+            index, key_index, causal, self.config.sliding_window, padding_mask, documents,
             prefix_mask,
         )  # fmt: skip
         bias, rope = self.bias(places, key_places), self.rope(places, key_places)

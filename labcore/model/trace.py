@@ -40,6 +40,8 @@ class Probe:
 
     def within(self, part: str) -> "Probe":
         """The same probe inside a part of the model: names get `part.` in front."""
+        if self.trace is None and not self.interventions:
+            return self  # nobody looks, nobody asks for names
         return Probe(self.interventions, self.trace, self.met, f"{self.prefix}{part}.")
 
     def looks_at(self, *names: str) -> bool:

@@ -148,3 +148,38 @@ def test_tokens_rolled_back_might_never_have_been_read(kind, name):
 def test_no_more_is_rolled_back_than_was_read():
     with pytest.raises(LabInputError):
         KVCache().roll_back(1)
+
+
+@torch.no_grad()
+def test_a_fork_does_not_write_into_what_the_other_still_reads():
+    """Two caches go on from one beginning, and one of them is rolled back and goes on otherwise."""
+    model, text = Transformer(ModelConfig()), tokens(rows=1, length=8)
+    first = KVCache()
+    for place in range(4):
+        model(text[:, place : place + 1], cache=first)
+    second = KVCache()
+    second.entries, second.positions = dict(first.entries), first.positions
+    other = (text + 1) % 512
+    first_said = model(text[:, 4:6], cache=first).logits
+    second_said = model(other[:, 4:6], cache=second).logits
+    torch.testing.assert_close(first_said, model(text[:, :6]).logits[:, 4:])
+    joined = torch.cat([text[:, :4], other[:, 4:6]], dim=1)
+    torch.testing.assert_close(second_said, model(joined).logits[:, 4:])
+    kept = {name: [part.clone() for part in parts] for name, parts in first.entries.items()}
+    longer = dict(first.entries)  # who holds the entries of now
+    first.roll_back(4)
+    said_again = model(other[:, 4:6], cache=first).logits
+    torch.testing.assert_close(said_again, second_said)
+    for name, parts in kept.items():
+        for before, now in zip(parts, longer[name], strict=True):
+            assert torch.equal(before, now)
+
+
+@torch.no_grad()
+def test_most_tokens_are_added_without_moving_those_before():
+    cache, places = KVCache(), []
+    for number in range(33):
+        (held,) = cache.update("layer", torch.full((1, 1, 1, 2), float(number)))
+        places.append(held.data_ptr())
+    assert held[0, 0, :, 0].tolist() == list(range(33))
+    assert len(set(places)) <= 6  # at 1 token, then 2, 6, 14, 30, 62
