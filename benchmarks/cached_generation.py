@@ -29,7 +29,7 @@ NOWHERE = -1  # an end that no token is: every text gets its full length
 
 
 def as_neox(model: Transformer) -> GPTNeoXForCausalLM:
-    """Our weights in the class that has the same parts: LayerNorm, rotated halves, GELU, one after the other."""
+    """Our weights in the class with the same parts: LayerNorm, rotated halves, GELU."""
     config = model.config
     peer = GPTNeoXForCausalLM(
         GPTNeoXConfig(
