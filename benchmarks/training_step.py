@@ -196,9 +196,7 @@ def section() -> str:
                 rows.append((size.name, name, spread.text(" ms", 1e3), versus))
         roof = Spread(2 * MATRIX**3 / seconds["product"].values / 1e9)
         share = Spread(flops / own.values).over(roof)
-        shares.append(
-            (size.name, f"{flops:.2f}", roof.text(digits=0), share.text("%", 100, 0))
-        )
+        shares.append((size.name, f"{flops:.2f}", roof.text(digits=0), share.text("%", 100, 0)))
         verdicts.append(
             f"- {size.name}: {ratio.text('×')} the fastest peer ({fastest}); "
             f"aim {AIM_FASTEST}: {at_least(ratio.median, AIM_FASTEST)}."
@@ -214,7 +212,8 @@ def section() -> str:
             " ".join(__doc__.split("\n\n", 1)[1].split()),
             table(("size", "model", "a step", "time by ours"), rows),
             table(
-                ("size", "10⁹ FLOPs a step", f"10⁹ FLOPs/s of a product of {MATRIX}²", "our share"), shares
+                ("size", "10⁹ FLOPs a step", f"10⁹ FLOPs/s of a product of {MATRIX}²", "our share"),
+                shares,
             ),
             "\n".join(verdicts),
         ]
