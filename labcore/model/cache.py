@@ -60,7 +60,9 @@ class KVCache:
         Each tensor has its token axis second to last.
         """
         old = self.entries.get(layer)
-        if old is not None and torch.is_grad_enabled():  # autograd may need the old ones as they were
+        if (
+            old is not None and torch.is_grad_enabled()
+        ):  # autograd may need the old ones as they were
             new = tuple(torch.cat(pair, dim=-2) for pair in zip(old, new, strict=True))
         elif old is not None:
             rooms = self._rooms.get(layer) or tuple(Room() for _ in new)
