@@ -127,8 +127,8 @@ class Measured:
     new: int  # how many of the turns, the first, went to values never asked for before
 
     def ratio(self, turns: slice = slice(None)) -> float:
-        ours, peer = self.ours.milliseconds[turns], self.peer.milliseconds[turns]
-        return float(np.median(ours) / np.median(peer))
+        ours, peer = (np.array(side.milliseconds[turns]) for side in (self.ours, self.peer))
+        return float(np.median(ours / peer))  # within a turn, then over all of them
 
     def line(self) -> Sequence[str]:
         def kib(side: Side) -> str:
