@@ -83,7 +83,9 @@ def hooked(model):
     )  # fmt: skip
     ours, state = model.state_dict(), theirs.state_dict()
     told = {
-        name: torch.zeros_like(w) for name, w in state.items() if name.rsplit(".", 1)[-1][0] == "b"
+        name: torch.zeros_like(w)
+        for name, w in state.items()
+        if name.rsplit(".", 1)[-1].lstrip("_")[0] == "b"
     }
 
     def tell(name: str, weight: torch.Tensor) -> None:
