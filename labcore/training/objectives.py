@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labcore.model.config import ModelConfig
 from labcore.text.masking import (
     IGNORE,
     MaskingConfig,
@@ -180,7 +181,7 @@ def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, T
     asked = batch.targets != IGNORE
     output = model(
         batch.tokens,
-        padding_mask=batch.padding_mask,
+        padding_mask=_padding_to_hide(model, batch),
         context=batch.context,
         context_padding_mask=batch.context_padding_mask,
         asked=asked,
@@ -191,6 +192,19 @@ def token_losses(model: nn.Module, batch: Batch, **more: Any) -> tuple[Tensor, T
     nats = token_nats(logits if logits.dim() == 2 else logits[asked], batch.targets[asked])
     losses = torch.zeros(asked.shape, dtype=nats.dtype, device=nats.device)
     return losses.masked_scatter(asked, nats), output.balance_loss
+
+
+def _padding_to_hide(model: nn.Module, batch: Batch) -> Tensor | None:
+    """The batch's padding, or None where hiding it changes no answer that is asked for.
+
+    Who reads from left to right never sees what stands behind the row's end, and a mask for every row
+    costs attention more than one for all. Experts are told still: they count the tokens that they get.
+    """
+    config, real = getattr(model, "config", None), batch.padding_mask
+    if not isinstance(config, ModelConfig) or config.kind != "decoder" or config.moe:
+        return real
+    at_the_end = bool((real[:, 1:] <= real[:, :-1]).all())
+    return None if config.causal and at_the_end and batch.prefix is None else real
 
 
 def mean_token_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:

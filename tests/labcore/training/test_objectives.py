@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from labcore.model.config import MixtureOfExperts, ModelConfig
+from labcore.model.transformer import Transformer
 from labcore.training.objectives import (
     IGNORE,
     Batch,
@@ -17,6 +19,7 @@ from labcore.training.objectives import (
     masked_batch,
     mean_token_loss,
     shuffled,
+    token_losses,
     translation_batch,
 )
 
@@ -127,3 +130,39 @@ def test_a_plain_mean_over_nothing_is_no_number_and_the_guarded_one_is_zero():
     plain = mean_token_loss(model, replace(batch, plain_mean=True))[0]
     assert plain == mean_token_loss(model, batch)[0]
     assert all(part.plain_mean for part in replace(batch, plain_mean=True).parts(2))
+
+
+ROWS = [[1, 3, 4, 2, 5], [1, 2, 6], [1, 5]]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"positions": "learned"},
+        {"positions": "alibi", "sliding_window": 2},
+        {"causal": False},
+        {"moe": MixtureOfExperts()},
+    ],
+    ids=str,
+)
+def test_the_loss_of_padded_rows_is_that_of_each_row_alone(config):
+    """Also where the padding need not be hidden, and is not."""
+    model = Transformer(ModelConfig(vocab_size=8, hidden_size=16, **config))
+    together, _ = token_losses(model, causal_batch(ROWS, 0))
+    for row, losses in zip(ROWS, together, strict=True):
+        alone, _ = token_losses(model, causal_batch([row], 0))
+        torch.testing.assert_close(losses[: len(row) - 1], alone[0])
+        assert losses[len(row) - 1 :].tolist() == [0.0] * (len(losses) - len(row) + 1)
+
+
+def test_padding_in_front_is_hidden():
+    """Left to itself it would be seen by everything behind it."""
+    model = Transformer(ModelConfig(vocab_size=8, hidden_size=16, positions="none"))
+    batch = causal_batch([[1, 3, 4, 2]], 0)
+    front = Batch(
+        nn.functional.pad(batch.tokens, (2, 0)),
+        nn.functional.pad(batch.targets, (2, 0), value=IGNORE),
+        nn.functional.pad(batch.padding_mask, (2, 0)),
+    )
+    torch.testing.assert_close(token_losses(model, front)[0][:, 2:], token_losses(model, batch)[0])
