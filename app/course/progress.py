@@ -9,7 +9,6 @@ merged in any order. The server holds the table for as long as the session lives
 import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 
 import streamlit as st
 
@@ -43,9 +42,7 @@ def take_in(told: Mapping[str, float]) -> bool:
 
 def keep(key: str) -> None:
     """Bring the session and the learner's browser to the same state. Call it once in a fragment or page."""
-    told = keeper.mount(marks(), key)
-    with suppress(LabInputError):  # what a browser tells is checked like any input
-        take_in(valid(told or {}))
+    take_in(sensible(keeper.mount(marks(), key)))
 
 
 def merged(*tables: Mapping[str, float]) -> Marks:
@@ -66,10 +63,21 @@ def valid(table: object) -> Marks:
     if not isinstance(table, dict) or len(table) > MOST_MARKS:
         raise LabInputError("progress", "…", "progress_file")
     for name, mark in table.items():
-        number = isinstance(mark, int | float) and not isinstance(mark, bool)
-        if not (isinstance(name, str) and _NAME.fullmatch(name) and number and 0 <= mark <= 1):
+        if not _is_mark(name, mark):
             raise LabInputError("progress", str(name)[:40], "progress_file")
     return {name: float(mark) for name, mark in table.items()}
+
+
+def sensible(table: object) -> Marks:
+    """What of a browser's table is a mark: one that somebody spoilt must not cost the others."""
+    if not isinstance(table, dict) or len(table) > MOST_MARKS:
+        return {}
+    return {name: float(mark) for name, mark in table.items() if _is_mark(name, mark)}
+
+
+def _is_mark(name: object, mark: object) -> bool:
+    number = isinstance(mark, int | float) and not isinstance(mark, bool)
+    return bool(isinstance(name, str) and _NAME.fullmatch(name) and number and 0 <= mark <= 1)
 
 
 def to_file(table: Marks) -> bytes:

@@ -54,3 +54,16 @@ def test_a_lab_is_done_once_opened_and_all_its_statements_judged():
     assert paths.standing("heads", marks) == "done"
     assert paths.next_on(("heads", "attention"), marks) == "attention"
     assert paths.next_on(("heads",), marks) is None
+
+
+def test_one_senseless_mark_does_not_cost_the_others():
+    """What lies in a browser may have been written by anybody, or by an older lab."""
+    told = {
+        "attention/opened": 1,
+        "<img>": 1,
+        "quiz/transformer": "all",
+        "heads/opened": float("nan"),
+    }
+    assert progress.sensible(told) == {"attention/opened": 1.0}
+    assert progress.sensible(None) == progress.sensible(["attention/opened"]) == {}
+    assert progress.sensible({f"a/{n}": 1 for n in range(progress.MOST_MARKS + 1)}) == {}
