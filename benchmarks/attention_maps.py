@@ -145,9 +145,8 @@ Aim: faster than every peer at every length. **{told}**{because}"""
 
 BECAUSE = """: {where}.
 `transformers` keeps two tensors a layer where ours keeps seventeen, queries, keys and scores among them: a
-second table of T·T numbers per head. Most of a pass is matrix products, the same in both; at 512 tokens ours
-takes no longer in the program, and what is added is the memory for what is kept, which the system hands out
-anew and clears page by page."""
+second table of T·T numbers per head, in memory that the system hands out anew and clears page by page. The
+matrix products, most of a pass, are the same in both."""
 
 
 if __name__ == "__main__":
