@@ -153,7 +153,7 @@ class LabPage:
         # What is in the two popovers is sent when they are opened: it would be sent again with every
         # turn of a knob. A teacher's choice of locks is read by the offer beside it, so it stays.
         with st.popover(
-            self.text("share.link"), icon=":material/link:", key=f"{self.lab.id}.share",
+            self.text("share.link"), icon=":material/link:", key=f"{self.lab.id}.link.popover",
             on_change="rerun",
         ) as popover:  # fmt: skip
             if not popover.open and "classroom" not in st.session_state:
@@ -178,7 +178,7 @@ class LabPage:
 
     def _data(self) -> None:
         with st.popover(
-            self.text("share.data"), icon=":material/download:", key=f"{self.lab.id}.data",
+            self.text("share.data"), icon=":material/download:", key=f"{self.lab.id}.tables.popover",
             on_change="rerun",
         ) as popover:  # fmt: skip
             if not popover.open:

@@ -15,6 +15,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,30 +96,37 @@ async def visit(address: str, lab: str, chance: random.Random, think: float, don
     language = chance.choice(LANGUAGES)
     visitor = Visitor(address, catalog.LABS[lab].chapter, f"lab={lab}&lang={language}")
     done.visits += 1
+    doing = "open"
     try:
         await visitor.open()
         for _ in range(chance.randint(*VISIT)):
             await asyncio.sleep(chance.uniform(0.5, 1.5) * think)
-            await something(visitor, chance, done)
+            doing, act = something(visitor, chance, done)
+            await act
     except Exception as error:
-        done.wrong.append(f"{lab}: {type(error).__name__} {error}")
+        done.wrong.append(f"{lab}, {doing}: {type(error).__name__} {error}")
     finally:
         done.wrong += visitor.wrong
         await visitor.close()
 
 
-async def something(visitor: Visitor, chance: random.Random, done: Done) -> None:
+def something(visitor: Visitor, chance: random.Random, done: Done) -> tuple[str, Awaitable]:
+    """What to do next: its name, and the doing."""
     kind = chance.random()
     if kind < PRESSED and visitor.buttons:
         done.pressed += 1
-        await visitor.press_id(chance.choice(sorted(visitor.buttons)))
-    elif kind < 2 * PRESSED and visitor.texts:
+        id = chance.choice(sorted(visitor.buttons))
+        return f"press {id}", visitor.press_id(id)
+    if kind < 2 * PRESSED and visitor.texts:
         done.typed += 1
         text = " ".join(chance.choices(WORDS, k=chance.randint(1, 12)))
-        await visitor.type(chance.choice(sorted(visitor.texts)), text)
-    elif visitor.sliders:
+        id = chance.choice(sorted(visitor.texts))
+        return f"type into {id}", visitor.type(id, text)
+    if visitor.sliders:
         done.turned += 1
-        await visitor.turn(chance.choice(sorted(visitor.sliders)), chance.random())
+        id = chance.choice(sorted(visitor.sliders))
+        return f"turn {id}", visitor.turn(id, chance.random())
+    return "wait", asyncio.sleep(0)
 
 
 async def fill(address: str, done: Done) -> None:

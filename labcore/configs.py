@@ -108,21 +108,10 @@ def _is_finite(value: object) -> bool:
     return not isinstance(value, Real) or math.isfinite(value)
 
 
-def _is_text(value: object) -> bool:
-    """A text that can be written down: half of a surrogate pair cannot."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 _KINDS = {
     int: _is_whole,
     float: _is_number,
-    str: _is_text,
+    str: lambda value: isinstance(value, str),
     bool: lambda value: isinstance(value, bool | np.bool_),
 }
 _RULES = {int: "whole_number", float: "number", str: "text", bool: "yes_or_no", tuple: "list"}

@@ -35,7 +35,15 @@ def test_link_and_tables_are_sent_when_they_are_asked_for(open_lab):
     at_home = [button.key for button in app.get("download_button")]
     assert at_home == ["attention.notebook"]
     assert not app.multiselect
-    app.session_state["attention.data"] = app.session_state["attention.share"] = True
+    app.session_state["attention.tables.popover"] = True
+    app.session_state["attention.link.popover"] = True
     app = checked(app.run())
     assert "attention.csv.0" in [button.key for button in app.get("download_button")]
     assert "attention.share.lock@en" in [choice.key for choice in app.multiselect]
+
+
+def test_a_knob_called_share_is_not_the_button_that_shares(open_lab):
+    """Their keys were one: who turned the knob met an exception in place of the row of buttons."""
+    app = checked(open_lab("objectives"))
+    assert app.button_group(key="objectives.share@en").options  # there is such a knob
+    checked(app.button_group(key="objectives.share@en").set_value("0.3").run())
