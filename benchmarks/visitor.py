@@ -122,6 +122,8 @@ class Visitor:
                 self._ran, self._told = set(), set()
             elif kind == "navigation":
                 self._page_hash = message.navigation.page_script_hash
+            elif kind == "page_info_changed":  # as a browser's address bar would
+                self.query = message.page_info_changed.query_string
             elif kind == "delta":
                 self._take(message.delta)
             elif kind == "auto_rerun":
