@@ -25,7 +25,8 @@ def test_the_walk_ends_in_the_models_own_logits(make):
     loaded = make("decoder")
     walk = run_model(loaded, config("the cat"))
     logits = loaded.model(torch.tensor([walk.tokens.ids])).logits[0]
-    np.testing.assert_allclose(walk.arrays["logits"], logits.detach(), atol=1e-5)
+    # With and without a look inside sums are taken in another order, in 32 bits.
+    np.testing.assert_allclose(walk.arrays["logits"], logits.detach(), atol=1e-4)
 
 
 def test_tokens_carry_their_bytes(make):
