@@ -85,7 +85,7 @@ def fault(monkeypatch, fake_hub, tiny_bert) -> Iterator[Fault]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hubs.point_client_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
     monkeypatch.setattr(hub, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(download, "STALL_SECONDS", 3.0)
+    monkeypatch.setattr(download, "STALL_SECONDS", 8.0)  # the process has to start within it
     assert hubs.describe is describe
     yield fault
     fault.over.set()
