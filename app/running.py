@@ -36,6 +36,8 @@ def panel(
         )  # fmt: skip
         if view and view.live:
             _controls(lab, slot, words, job, view, watcher)
+    if refused := st.session_state.pop(f"{slot}.refused", None):
+        say_error(words, refused)
     live = bool(view and view.live)
 
     @st.fragment(run_every=LOOK_AGAIN_SECONDS if live else None)
@@ -68,7 +70,10 @@ def _start(
 ) -> None:
     if last and last.config != config:
         last.leave(watcher)
-    st.session_state[slot] = jobs.manager().submit(run, config, watcher, again=True)
+    try:
+        st.session_state[slot] = jobs.manager().submit(run, config, watcher, again=True)
+    except LabInputError as refused:  # too many wait; the panel says so, a callback has no place to
+        st.session_state[f"{slot}.refused"] = refused
 
 
 def _controls(lab: str, slot: str, words: Words, job: Job, view: JobView, watcher: str) -> None:

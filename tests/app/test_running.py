@@ -4,6 +4,8 @@ import pytest
 import streamlit as st
 
 from app import jobs, running
+from app.i18n import Words
+from tests.app.conftest import checked, press
 from tests.app.toy_runs import Steps, squares
 
 
@@ -48,3 +50,13 @@ def test_what_a_run_has_come_to_is_seen_by_everybody(monkeypatch):
 def test_another_setting_keeps_the_sessions_last_run_in_view(manager):
     running._start("lab.job", None, squares, Steps(3), "me")
     assert running._current("lab.job", squares, Steps(4)).config == Steps(3)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_queue_that_is_full_is_a_sentence_beside_the_button(open_lab, monkeypatch, language):
+    """A callback that raises would be an exception in the page's place."""
+    monkeypatch.setattr(jobs, "MOST_WAITING", 0)
+    app = press(checked(open_lab("training", language)), "training.run")
+    sentence = Words(language)("error.queue_full", limit=0)
+    assert sentence in [warning.value for warning in checked(app).warning]
+    assert sentence not in [warning.value for warning in app.run().warning]  # said once
