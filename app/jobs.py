@@ -17,7 +17,8 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dask.tokenize import tokenize
@@ -60,6 +61,20 @@ def _inline_seconds() -> float | None:
     """After how long a run in the calling thread is stopped, as its watcher might; None: never."""
     told = os.environ.get("LLM_LAB_INLINE_SECONDS")
     return float(told) if told else None
+
+
+@contextmanager
+def _stopped_after(seconds: float | None, ledger: job_worker.Ledger) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+    clock = threading.Timer(seconds, ledger.obey, ["stop"])
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
 
 
 def _key(run_path: str, config: Any) -> str:
@@ -161,14 +176,11 @@ class JobManager:
             del self._jobs[key]
 
     def _run_here(self, job: Job) -> None:
-        ledger, seconds = job_worker.Ledger(), _inline_seconds()
-        clock = threading.Timer(seconds or 0.0, ledger.obey, ["stop"])
-        clock.daemon = True
-        if seconds is not None:
-            clock.start()
+        ledger = job_worker.Ledger()
         job.start()
-        job.end(job_worker.walk(job.run_path, job.config, ledger))
-        clock.cancel()
+        with _stopped_after(_inline_seconds(), ledger):
+            outcome = job_worker.walk(job.run_path, job.config, ledger)
+        job.end(outcome)
 
     # The thread that serves: the only one that talks to Dask.
 

@@ -21,9 +21,8 @@ def in_markdown(text: str) -> str:
     """
     line = " ".join(text.split()) or " "
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
-    edge = (
-        " " if line.startswith("`") or line.endswith("`") else ""
-    )  # the standard takes it off again
+    backticks = line.startswith("`") or line.endswith("`")
+    edge = " " if backticks else ""  # the standard takes it off again
     return f"{fence}{edge}{line}{edge}{fence}"
 
 

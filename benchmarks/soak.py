@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import random
 import sys
 import tempfile
@@ -24,10 +23,10 @@ import psutil
 from app import catalog
 from app.i18n import LANGUAGES
 from benchmarks.rounds import table
+from benchmarks.thirty import memory
 from benchmarks.visitor import Visitor
 from tests.browser.serving import serve
 
-MEGA = 2**20
 WORDS = (
     "cat",
     "猫",
@@ -71,14 +70,10 @@ class Held:
 
 
 def look(server: psutil.Process, began: float) -> Held:
-    children = server.children(recursive=True)
-    memory = 0
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):  # ended since it was listed
-            memory += child.memory_info().rss
+    own, below = memory(server)
     return Held(
-        (time.monotonic() - began) / 60, server.memory_info().rss / MEGA, server.num_threads(),
-        server.num_fds(), len(children), memory / MEGA,
+        (time.monotonic() - began) / 60, own, server.num_threads(), server.num_fds(),
+        len(server.children(recursive=True)), below,
     )  # fmt: skip
 
 

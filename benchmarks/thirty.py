@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import statistics
 import sys
@@ -72,7 +73,10 @@ async def turn_any(visitor: Visitor, chance: random.Random) -> float:
 
 def memory(server: psutil.Process) -> tuple[float, float]:
     """MB of the server itself, and of the workers that it started."""
-    workers = sum(child.memory_info().rss for child in server.children(recursive=True))
+    workers = 0
+    for child in server.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended since it was listed
+            workers += child.memory_info().rss
     return server.memory_info().rss / MEGA, workers / MEGA
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 
 import torch
@@ -154,7 +155,7 @@ def measure(size: Size, rounds: int = ROUNDS) -> tuple[dict[str, Spread], float]
     batches = [
         causal_batch(stories[at : at + size.rows], pad) for at in range(0, len(stories), size.rows)
     ]
-    turns = lambda: cycle(batches)  # noqa: E731  # each contestant reads all of them in turn
+    turns = partial(cycle, batches)  # each contestant reads all of them in turn
     longest = max(batch.tokens.shape[1] for batch in batches)
     torch_decoder = TorchDecoder(size, vocabulary, longest)
     seconds = alternate(

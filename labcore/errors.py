@@ -54,15 +54,15 @@ _NO_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXI
 
 def no_room(error: BaseException) -> bool:
     """Whether a disk, a quota or a limit was full when somebody wrote."""
-    return _number(error) in _NO_ROOM
+    return not _NO_ROOM.isdisjoint(_numbers(error))
 
 
 def no_writing(error: BaseException) -> bool:
     """Whether a place may not be written to, or is not what it should be."""
-    return _number(error) in _NO_WRITING
+    return not _NO_WRITING.isdisjoint(_numbers(error))
 
 
-def _number(error: BaseException) -> int | None:
-    """The system's number of an error, which others quote: safetensors, and who tells of a process."""
-    quoted = re.search(r"(?:\(os error |\[Errno )(\d+)[])]", str(error))
-    return int(quoted[1]) if quoted else getattr(error, "errno", None)
+def _numbers(error: BaseException) -> list[int | None]:
+    """The system's numbers of an error, which others quote: safetensors, and who tells of a process."""
+    quoted = re.findall(r"(?:\(os error |\[Errno )(\d+)[])]", str(error))
+    return [int(number) for number in quoted] or [getattr(error, "errno", None)]

@@ -106,7 +106,8 @@ def engine(url: str) -> Engine:
             Path(made.url.database).parent.mkdir(parents=True, exist_ok=True)
         sql.event.listen(made, "connect", _prepare_sqlite)
         sql.event.listen(made, "checkout", partial(_still_there, made.url.database))
-    metadata.create_all(made)
+    else:
+        metadata.create_all(made)
     return made
 
 

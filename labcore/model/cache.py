@@ -60,17 +60,19 @@ class KVCache:
         Each tensor has its token axis second to last.
         """
         old = self.entries.get(layer)
-        if (
-            old is not None and torch.is_grad_enabled()
-        ):  # autograd may need the old ones as they were
-            new = tuple(torch.cat(pair, dim=-2) for pair in zip(old, new, strict=True))
-        elif old is not None:
-            rooms = self._rooms.get(layer) or tuple(Room() for _ in new)
-            self._rooms[layer] = rooms
-            parts = zip(rooms, old, new, strict=True)
-            new = tuple(room.append(kept, more) for room, kept, more in parts)
+        if old is not None:
+            new = self._longer(layer, old, new)
         self.entries[layer] = new
         return new
+
+    def _longer(
+        self, layer: str, old: tuple[Tensor, ...], new: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Each of the old tensors with the new one behind it."""
+        if torch.is_grad_enabled():  # autograd may need the old ones as they were
+            return tuple(torch.cat(pair, dim=-2) for pair in zip(old, new, strict=True))
+        rooms = self._rooms.setdefault(layer, tuple(Room() for _ in new))
+        return tuple(room.append(*pair) for room, *pair in zip(rooms, old, new, strict=True))
 
     def read_on(
         self, positions: Tensor, padding_mask: Tensor | None

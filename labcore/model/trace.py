@@ -28,7 +28,7 @@ class Probe:
 
     def __call__(self, name: str, tensor: Tensor) -> Tensor:
         """The tensor to go on with: the given one, or what an intervention made of it."""
-        if self.trace is None and not self.interventions:
+        if self.idle:
             return tensor
         name = self.prefix + name
         if name in self.interventions:
@@ -38,10 +38,15 @@ class Probe:
             self.trace[name] = tensor
         return tensor
 
+    @property
+    def idle(self) -> bool:
+        """Nobody looks, nobody changes anything."""
+        return self.trace is None and not self.interventions
+
     def within(self, part: str) -> "Probe":
         """The same probe inside a part of the model: names get `part.` in front."""
-        if self.trace is None and not self.interventions:
-            return self  # nobody looks, nobody asks for names
+        if self.idle:
+            return self  # nobody asks for names
         return Probe(self.interventions, self.trace, self.met, f"{self.prefix}{part}.")
 
     def looks_at(self, *names: str) -> bool:

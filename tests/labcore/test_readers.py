@@ -81,31 +81,26 @@ def read(reader, given) -> None:
         say(refused)
 
 
-@pytest.mark.parametrize("name", TEXT_READERS)
-def test_a_text_is_read_or_refused_in_a_sentence(name):
-    reader = TEXT_READERS[name]
-    for text in TEXTS:
-        read(reader, text)
+def read_all(reader, hostile, drawn, nothing) -> None:
+    """What somebody thought of, what is drawn, and nothing at all."""
+    for one in hostile:
+        read(reader, one)
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
-    @given(ALPHABETS)
-    @example("")
-    def try_text(text):
-        read(reader, text)
+    @given(drawn)
+    @example(nothing)
+    def try_drawn(one):
+        read(reader, one)
 
-    try_text()
+    try_drawn()
+
+
+@pytest.mark.parametrize("name", TEXT_READERS)
+def test_a_text_is_read_or_refused_in_a_sentence(name):
+    read_all(TEXT_READERS[name], TEXTS, ALPHABETS, "")
 
 
 @pytest.mark.parametrize("name", FILE_READERS)
 def test_a_file_is_read_or_refused_in_a_sentence(name):
-    reader = FILE_READERS[name]
-    for data in FILES:
-        read(reader, data)
-
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
-    @given(st.one_of(st.binary(max_size=200), JSON.map(str.encode)))
-    @example(b"")
-    def try_file(data):
-        read(reader, data)
-
-    try_file()
+    drawn = st.one_of(st.binary(max_size=200), JSON.map(str.encode))
+    read_all(FILE_READERS[name], FILES, drawn, b"")
