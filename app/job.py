@@ -49,7 +49,10 @@ class Shared:
 
 
 class Job:
-    """A run that was asked for. Made by `JobManager.submit`; safe to use from any thread."""
+    """A run that was asked for. Made by `JobManager.submit`; safe to use from any thread.
+
+    No other job of any server has the same `id`.
+    """
 
     def __init__(self, id: str, run_path: str, config: Any, shared: Shared):
         self.id, self.run_path, self.config = id, run_path, config

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from dask.tokenize import tokenize
 
@@ -103,7 +104,6 @@ class JobManager:
         self._running: dict[str, Job] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
-        self._submitted = 0
 
     # What pages call.
 
@@ -127,7 +127,7 @@ class JobManager:
             if job is None or job.must_run_again or (again and job.outcome is not None):
                 if len(self._shared.queue) >= MOST_WAITING:
                     raise LabInputError("run", MOST_WAITING, "queue_full", limit=MOST_WAITING)
-                job = self._jobs[key] = self._enqueue(key, run_path, config)
+                job = self._jobs[key] = self._enqueue(run_path, config)
             self._jobs.move_to_end(key)
             job.watch(watcher)
             self._forget_oldest()
@@ -139,6 +139,11 @@ class JobManager:
         """The job of `run(config)` if anybody has asked for it and it still counts."""
         with self._shared.lock:
             return self._jobs.get(_key(job_worker.path_of(run), config))
+
+    def of_id(self, id: str) -> Job | None:
+        """The job of that id, if this manager made it and has not forgotten it."""
+        with self._shared.lock:
+            return next((job for job in self._jobs.values() if job.id == id), None)
 
     def warm_up(self) -> None:
         """Start the scheduler and a first worker in the background; returns at once."""
@@ -159,9 +164,8 @@ class JobManager:
 
     # Bookkeeping; the lock is held.
 
-    def _enqueue(self, key: str, run_path: str, config: Any) -> Job:
-        self._submitted += 1
-        job = Job(f"{key}-{self._submitted}", run_path, config, self._shared)
+    def _enqueue(self, run_path: str, config: Any) -> Job:
+        job = Job(uuid4().hex, run_path, config, self._shared)
         if self._closing:
             job.end(Outcome("stopped"))
         elif not self.inline:

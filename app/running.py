@@ -4,13 +4,15 @@ The picture lives in a fragment of its own that looks again once a second while 
 knobs beside it stay quick.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
 from app import jobs
+from app.components import bookmark
 from app.errors import guarded, say_error
 from app.i18n import Words
 from app.job import Job, JobView
@@ -26,6 +28,7 @@ def panel(
     """Buttons and picture for `run(config)`; `draw(None)` pictures the time before any run."""
     watcher = st.session_state.setdefault("watcher", uuid4().hex)
     slot = f"{lab}.job.{run.__name__}"  # a lab with several experiments has a run for each
+    fresh = slot not in st.session_state
     job = _current(slot, run, config)
     view = job.snapshot(watcher) if job else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"{lab}-buttons"):
@@ -38,7 +41,13 @@ def panel(
             _controls(lab, slot, words, job, view, watcher)
     if refused := st.session_state.pop(f"{slot}.refused", None):
         say_error(words, refused)
+    if st.session_state.get(f"{slot}.gone"):
+        st.warning(words("job.gone"), icon=":material/restart_alt:")
     live = bool(view and view.live)
+    mine = live and job is st.session_state.get(slot)
+    bookmark.mount(
+        slot, {"run": job.id, "watcher": watcher} if mine else None, fresh, partial(_return, slot)
+    )
 
     @st.fragment(run_every=LOOK_AGAIN_SECONDS if live else None)
     def watch() -> None:
@@ -65,11 +74,20 @@ def _current(slot: str, run: Callable[[Any], Generator], config: Any) -> Job | N
     return mine
 
 
+def _return(slot: str, left: Mapping[str, str]) -> None:
+    """A new session of a tab that was looking at a run goes on looking, or says that the run is gone."""
+    job = st.session_state[slot] = jobs.manager().of_id(str(left.get("run")))
+    st.session_state[f"{slot}.gone"] = job is None
+    if job:
+        st.session_state["watcher"] = str(left.get("watcher"))  # the same learner, not a second one
+
+
 def _start(
     slot: str, last: Job | None, run: Callable[[Any], Generator], config: Any, watcher: str
 ) -> None:
     if last and last.config != config:
         last.leave(watcher)
+    st.session_state[f"{slot}.gone"] = False
     try:
         st.session_state[slot] = jobs.manager().submit(run, config, watcher, again=True)
     except LabInputError as refused:  # too many wait; the panel says so, a callback has no place to
@@ -95,7 +113,7 @@ def _controls(lab: str, slot: str, words: Words, job: Job, view: JobView, watche
 def _stop(slot: str, job: Job, watcher: str) -> None:
     """Stop the run, or leave it to the others who watch it."""
     if not job.stop(watcher):
-        st.session_state.pop(slot, None)
+        st.session_state[slot] = None
 
 
 def _say(words: Words, view: JobView) -> None:

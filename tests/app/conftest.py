@@ -35,9 +35,14 @@ def checked(app: AppTest) -> AppTest:
     return app
 
 
+INVISIBLE = ("keeper", "bookmark")
+
+
 def elements(app: AppTest, kind: str) -> list:
-    """What the page draws of a kind, without the invisible keeper of the learner's progress."""
-    return [e for e in app.get(kind) if "keeper" not in getattr(e.proto, "component_name", "")]
+    """What the page draws of a kind, without the invisible keepers of progress and of runs."""
+    return [
+        e for e in app.get(kind) if not getattr(e.proto, "component_name", "").endswith(INVISIBLE)
+    ]
 
 
 def said(app: AppTest) -> str:

@@ -9,7 +9,9 @@ from functools import partial
 import numpy as np
 import psutil
 import pytest
+from distributed import LocalCluster
 
+from app.job_shared import SharedCluster
 from app.jobs import JobManager
 from tests.app.test_jobs import FOREVER, ROOT, look_until, to_first_event, to_the_end, wait_for
 from tests.app.toy_runs import Steps, squares
@@ -68,3 +70,18 @@ def test_a_run_comes_back_whole_and_no_worker_is_started_here(servers):
     ours = {child.pid for child in psutil.Process().children(recursive=True)}
     own_pools = [p for p in ours if "--death-timeout" in psutil.Process(p).cmdline()]
     assert own_pools == []
+
+
+@pytest.mark.parametrize("workers", [0, 3, 8])
+def test_every_worker_of_the_cluster_counts(workers):
+    """What Dask tells of a cluster unasked may end with the fifth worker."""
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",
+        dashboard_address=None,
+    ) as many:  # fmt: skip
+        pool = SharedCluster(many.scheduler_address)
+        try:
+            wait_for(lambda: len(many.scheduler.workers) == workers)
+            assert pool.ready() == workers
+        finally:
+            pool.close()

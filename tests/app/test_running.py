@@ -52,6 +52,30 @@ def test_another_setting_keeps_the_sessions_last_run_in_view(manager):
     assert running._current("lab.job", squares, Steps(4)).config == Steps(3)
 
 
+def test_a_new_session_of_the_same_tab_goes_on_with_its_run_as_the_same_watcher(manager):
+    mine = manager.submit(squares, Steps(3), "me")
+    st.session_state["watcher"] = "a new session's"
+    running._return("lab.job", {"run": mine.id, "watcher": "me"})
+    assert running._current("lab.job", squares, Steps(3)) is mine
+    assert (
+        mine.snapshot(st.session_state["watcher"]).watchers == 1
+    )  # so that it may pause and stop it
+
+
+def test_a_new_session_of_a_tab_whose_run_is_gone_says_so_until_the_next_run(manager):
+    running._return("lab.job", {"run": "of another server", "watcher": "me"})
+    assert running._current("lab.job", squares, Steps(3)) is None
+    assert st.session_state["lab.job.gone"]
+    running._start("lab.job", None, squares, Steps(3), "me")
+    assert not st.session_state["lab.job.gone"]
+
+
+@pytest.mark.parametrize("told", [{}, {"run": 5}, {"run": None, "watcher": []}])
+def test_a_tab_that_tells_nonsense_has_no_run(manager, told):
+    running._return("lab.job", told)
+    assert running._current("lab.job", squares, Steps(3)) is None
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_queue_that_is_full_is_a_sentence_beside_the_button(open_lab, monkeypatch, language):
     """A callback that raises would be an exception in the page's place."""

@@ -33,9 +33,23 @@ def rest(page: Page) -> None:
 @contextmanager
 def serve(script: str, log: Path) -> Iterator[str]:
     """Streamlit with `script` on a free port of this machine; gives its address."""
+    port = free_port()
+    process = start(script, log, port)
+    try:
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+def start(script: str, log: Path, port: int) -> subprocess.Popen:
+    """Streamlit with `script` on the port, once it answers; whoever starts it ends it."""
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -46,12 +60,13 @@ def serve(script: str, log: Path) -> Iterator[str]:
                 "LLM_LAB_DATABASE": f"sqlite:///{log.with_name('classes.sqlite3')}",
             },
         )  # fmt: skip
-        try:
-            _wait(f"http://localhost:{port}/_stcore/health", process, log)
-            yield f"http://localhost:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    try:
+        _wait(f"http://localhost:{port}/_stcore/health", process, log)
+    except RuntimeError:
+        process.kill()
+        process.wait()
+        raise
+    return process
 
 
 def _wait(address: str, process: subprocess.Popen, log: Path) -> None:
