@@ -26,7 +26,7 @@ from labcore.serving import regular, speculating
 from labcore.training import checkpoints, log_files, resume
 from labcore.tuning import hf_run, instructions, peft_reading
 from labcore.vision import own_picture
-from labcore.zoo import hub, own
+from labcore.zoo import chat_template, hub, own
 from tests.app.toy_runs import Steps, squares
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -209,6 +209,6 @@ def test_the_table_of_limits_says_what_the_code_holds():
         tables.MOST_CLASSES,
         tables.MOST_LEARNERS, tables.MOST_POLLS, tables.QUERY_BYTES, tables.SUBJECT_BYTES,
         schema_grammar.MOST_SCHEMA, regular.MOST_CHARACTERS, regular.MOST_STATES, calculator.MOST_DIGITS,
-        progress.MOST_BYTES, progress.MOST_MARKS,
+        progress.MOST_BYTES, progress.MOST_MARKS, chat_template.MOST_CHARACTERS,
     ):  # fmt: skip
         assert re.search(rf"(?<![\d,]){int(value):,}(?![\d,])", table), value

@@ -45,6 +45,7 @@ STARTS_PROCESSES = {
     "labcore/distributed/launch.py": "torchrun on this machine",
     "labcore/serving/endpoint_process.py": "the endpoint that a page may start",
     "labcore/tuning/script_process.py": "the fine-tuning script",
+    "labcore/zoo/chat_template.py": "a hub model's chat template in Jinja's sandbox, with limits",
     "labcore/zoo/download.py": "pip download of a pinned wheel, or a file of a hub model",
 }
 # Who may speak to another machine, or to a port of this one.

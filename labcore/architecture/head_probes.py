@@ -11,7 +11,7 @@ import torch
 
 from labcore.architecture.head_patterns import HeadLabel, induction_probe, label_heads
 from labcore.configs import lab_config
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_choices
 from labcore.model.transformer import Transformer
 from labcore.zoo import load
 
@@ -46,6 +46,9 @@ class QueryKeyConfig:
     context_ids: tuple[int, ...] = ()  # (S,) the encoder's input, encoder-decoder only
     kind: str = "self"  # as in `attention_maps.Heads.kind`
     layer: int = 0
+
+    def __post_init__(self):
+        check_choices(self, {"kind": tuple(PLACES)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

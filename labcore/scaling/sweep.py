@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 ADDRESS = "LLM_LAB_DASK"
+MOST_GIGAFLOPS = 1_000_000  # of a budget: far beyond what the widest model takes
 FEWEST_STEPS = 25  # of a point: a shorter run is little more than its warm-up
 PASSES = 6  # FLOPs per parameter and token: two forward, four backward
 
@@ -55,6 +56,8 @@ class SweepConfig:
         for budget in self.gigaflops:
             if not budget > 0:
                 raise LabInputError("gigaflops", budget, "positive")
+            if budget > MOST_GIGAFLOPS:
+                raise LabInputError("gigaflops", budget, "at_most", limit=MOST_GIGAFLOPS)
         zipf.language(self.exponent)
         plan(self)
 

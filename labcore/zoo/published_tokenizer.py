@@ -10,16 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from labcore.errors import LabInputError
 from labcore.text.tokenizer import label_bytes
+from labcore.zoo import chat_template
 
 ROLES = ("bos", "eos", "pad", "mask", "cls", "sep", "unk")
 BLANK = "▁"  # U+2581, SentencePiece's blank
-PLACEHOLDER = "\ue000"  # private use: stands where the learner's words go in a chat template
 
 
 def gpt2_byte_of() -> dict[str, int]:
@@ -169,24 +167,15 @@ class PublishedTokenizer:
             pieces += [(role, self.encode(words)), (None, self._template_ids(after))]
         return pieces
 
-    def _chat_frame(self, roles: Sequence[str], answering: bool) -> list[str] | None:
-        """What the template puts before, between and after the words; None if it cannot.
-
-        Templates come from outside, so they run in a sandbox.
-        """
+    def _chat_frame(self, roles: Sequence[str], answering: bool) -> tuple[str, ...] | None:
+        """What the template puts before, between and after the words; None if it cannot."""
         if self._chat_template is None:
             return None
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        names = tuple((f"{role}_token", name) for role, name in self._named.items() if name)
         try:
-            rendered = environment.from_string(self._chat_template).render(
-                messages=[{"role": role, "content": PLACEHOLDER} for role in roles],
-                add_generation_prompt=answering,
-                **{f"{role}_token": name for role, name in self._named.items() if name},
-            )
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+            return chat_template.frame(self._chat_template, tuple(roles), answering, names)
+        except chat_template.NoFrame:
             return None
-        around = rendered.split(PLACEHOLDER)
-        return around if len(around) == len(roles) + 1 else None
 
     def _template_ids(self, text: str) -> list[int]:
         id_of = {name: token for token, name in self._special.items()}
@@ -222,13 +211,17 @@ def _style(specification: dict[str, Any]) -> str:
     return "byte-level" if "ByteLevel" in steps else "sentencepiece"
 
 
-def _content(token: str | dict[str, Any] | None) -> str | None:
+def _content(token: Any) -> str | None:
     """A special token is published as a string or as a record of its properties."""
-    return token.get("content") if isinstance(token, dict) else token
+    return _text(token.get("content") if isinstance(token, dict) else token)
 
 
-def _default_template(template: str | list[dict[str, str]] | None) -> str | None:
+def _default_template(template: Any) -> str | None:
     """Some models publish several templates by name; a chat takes the default one."""
     if isinstance(template, list):
-        return {entry["name"]: entry["template"] for entry in template}.get("default")
-    return template
+        template = {entry["name"]: entry["template"] for entry in template}.get("default")
+    return _text(template)
+
+
+def _text(given: Any) -> str | None:
+    return given if isinstance(given, str) else None  # a file from outside may hold anything

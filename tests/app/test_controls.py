@@ -1,7 +1,13 @@
 """Knobs: a value survives a change of language, comes from a link, and nonsense never breaks a page."""
 
+import os
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
+
+from benchmarks.hostile import NUMBERS, TEXTS
 
 
 def page():
@@ -82,6 +88,32 @@ def test_nonsense_in_a_link_leaves_the_default_and_is_told(nonsense):
     app = run(**nonsense)
     assert seen(app) == DEFAULTS
     assert app.session_state["rejected"] == list(nonsense)
+
+
+KNOBS = ("kind", "style", "layer", "rate", "mask", "steps", "text")
+EXAMPLES = int(os.environ.get("LLM_LAB_EXAMPLES", "4"))
+SAID = st.one_of(
+    st.sampled_from([*TEXTS, *map(str, NUMBERS), "1", "0.3", "alibi", "1_0", "０.５", "+3", "3 "]),
+    st.text(st.characters(codec="utf-8"), max_size=120),  # what a browser can say
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+@given(st.dictionaries(st.sampled_from([*KNOBS, "lock", "hide", "present", "x"]), SAID, max_size=5))
+def test_whatever_a_link_says_its_values_are_the_knobs_own_and_go_into_the_next_link(query):
+    app = run(**query)
+    kind, style, layer, rate, mask, steps, text = seen(app)
+    assert kind in ("rope", "alibi", "none")
+    assert style in tuple("abcdefgh")
+    assert layer in range(6)
+    assert 0 <= rate <= 1
+    assert mask in (True, False)
+    assert steps in range(1, 501)
+    assert len(text) <= 100
+    assert set(app.session_state["rejected"]) <= query.keys() & set(KNOBS)
+    again = run(**url(app))
+    assert seen(again) == seen(app)
+    assert again.session_state["rejected"] == []
 
 
 def test_a_choice_survives_a_change_of_language_and_more_runs():

@@ -1,9 +1,15 @@
 """A link brings back exactly what was on the screen; a notebook repeats it."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import nbformat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import notebook
+from app.classroom.scene import from_link
 from app.share import link
+from labcore.errors import LabInputError
 from tests.app.conftest import checked
 
 
@@ -19,6 +25,25 @@ def test_a_link_carries_language_lab_and_knobs():
 def test_a_teachers_link_locks_and_hides_knobs():
     url = link("http://h/p?x=1#frag", {"lang": "en", "lock": "old"}, ["layer", "head"], ["model"])
     assert url == "http://h/p?lang=en&lock=layer,head&hide=model"
+
+
+@given(st.dictionaries(*[st.text(st.characters(codec="utf-8"), max_size=30)] * 2, max_size=5))
+def test_a_link_brings_back_any_text(parameters):
+    url = link("http://h/p?x=1", parameters | {"lab": "attention"}, ["layer"])
+    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    assert query == parameters | {"lab": "attention", "lock": "layer"}
+    assert url.isascii()
+    assert from_link(url.replace("/p?", "/transformer?"))[1].keys() <= query.keys()
+
+
+@given(st.text(max_size=60) | st.from_regex(r"(http:)?//[\[\]:@%?#/]*transformer[?&=%;,+x]*lab=.{9}"))
+def test_what_is_pasted_as_a_link_is_a_scene_or_refused(pasted):
+    try:
+        path, query = from_link(pasted)
+    except LabInputError as refused:
+        assert refused.rule == "class_link"
+    else:
+        assert (path, query["lab"]) == ("transformer", "attention")
 
 
 def test_the_same_experiment_gives_the_same_valid_notebook():

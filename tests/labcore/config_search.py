@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 import labcore
-from benchmarks.hostile import NOT_NUMBERS, NUMBERS, TEXTS
+from benchmarks.hostile import FILES, NOT_NUMBERS, NUMBERS, TEXTS
 from labcore.errors import LabInputError
 
 # Dataclasses with a `__post_init__` that are no question to a lab: they are made by labcore alone.
@@ -152,22 +152,77 @@ def fitting(kind: Any, now: Any) -> st.SearchStrategy:
     return st.just(now)  # another config: it has a test of its own
 
 
+def tiny(config: Any) -> Any:
+    """A config like this one, with each number of things as small as the lab lets it be, so that a run is short."""
+    for f in fields(config):
+        now = getattr(config, f.name)
+        if is_dataclass(now):
+            less = [tiny(now)]
+        elif isinstance(now, tuple):
+            less = [now[:1], now[:2]]
+        elif isinstance(now, int) and not isinstance(now, bool) and "seed" not in f.name:
+            less = [n for n in (1, 2, 3, 4, *(2**k for k in range(3, 16))) if n < now]
+        else:
+            continue
+        config = next(filter(None, (_made(config, {f.name: one}) for one in less)), config)
+    return config
+
+
+@st.composite
+def small_config(draw: Callable, config: Any) -> Any:
+    """This config or its tiny one, up to three of its fields turned; what the lab refuses stays as it was."""
+    names = [f.name for f in fields(config) if f.init]
+    turned = draw(st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else []
+    new = {name: draw(small(type(config), name, getattr(config, name))) for name in turned}
+    base = tiny(config)
+    return _made(base, new) or base
+
+
+def _made(config: Any, new: dict[str, Any]) -> Any | None:
+    try:
+        return changed(config, new)
+    except LabInputError:
+        return None
+
+
 def small(cls: type, name: str, now: Any) -> st.SearchStrategy:
-    """Values with which a run stays small: nothing larger than what stands in the field."""
-    kind = get_type_hints(cls)[name]
+    """Values with which a run stays small: no number of things larger than what stands in the field."""
+    return st.one_of(st.just(now), _small(get_type_hints(cls)[name], now, choices(cls, name)))
+
+
+def _small(kind: Any, now: Any, words: tuple[str, ...]) -> st.SearchStrategy:
+    origin, parts = get_origin(kind), get_args(kind)
+    if is_dataclass(now):
+        return small_config(now)
+    if origin in (Union, UnionType):
+        return st.one_of(*(_small(part, now, words) for part in parts))
+    if origin is Literal:
+        return st.sampled_from(parts)
+    if origin is tuple:
+        return _small_tuple(parts, now, words)
+    if kind is NoneType:
+        return st.none()
     if kind is bool:
         return st.booleans()
     if kind is int:
         top = max(2, min(now if isinstance(now, int) else 2, 2**16))
-        return st.one_of(st.integers(0, min(top, 4)), st.integers(0, top), st.just(now))
+        return st.one_of(st.integers(-1, min(top, 4)), st.integers(0, top))
     if kind is float:
         top = now if isinstance(now, float) and now > 0 else 1.0
-        return st.one_of(st.floats(0, top), st.just(now))
+        return st.one_of(st.floats(0, top), st.sampled_from([n for n in NUMBERS if n == n]))
     if kind is str:
-        return st.one_of(st.sampled_from([*choices(cls, name), now]), st.sampled_from(TEXTS[:34]))
-    if get_origin(kind) is tuple and isinstance(now, tuple):
-        return st.sampled_from([now, now[:1], now[-1:], ()])
+        return st.sampled_from(words) if words else st.sampled_from(TEXTS[:34])
+    if kind is bytes:
+        return st.sampled_from(FILES)
     return st.just(now)
+
+
+def _small_tuple(parts: tuple, now: tuple | None, words: tuple[str, ...]) -> st.SearchStrategy:
+    now = now or ()
+    if now and parts[-1:] != (Ellipsis,):
+        return st.tuples(*(_small(part, one, words) for part, one in zip(parts, now, strict=True)))
+    part = st.one_of(*(_small(parts[0], one, words) for one in now[:4] or (None,)))
+    return st.one_of(st.sampled_from([now, now[:1], now[-1:], ()]), st.lists(part, max_size=3).map(tuple))
 
 
 @cache

@@ -12,6 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.classroom.keys import read_code
+from app.labs.alignment.reward_label import decoded as read_labels
+from app.labs.frontier.multimodal_picture import checked as read_cells
 from app.labs.transformer.heads_ablate import parse as read_heads
 from benchmarks.hostile import FILES, TEXTS
 from labcore.architecture import by_hand
@@ -51,6 +53,7 @@ TEXT_READERS = {
     "map": grid.read_map, "four numbers": game24.read_numbers, "question": vote.read_question,
     "documents": own_documents.read_typed, "scores": online_softmax.read_scores,
     "drawing": own_picture.read_drawing, "disguise": undo.decoded, "class": read_code,
+    "labels": _of_a_link(read_labels), "cells": _of_a_link(read_cells),
     "heads off": _of_a_link(lambda text: read_heads(text, 4, 4)),
 }  # fmt: skip
 FILE_READERS = {
