@@ -37,10 +37,13 @@ class LevelsConfig:
     seed: int = 0  # of the calibration stories
 
     def __post_init__(self):
-        known = tuple(judged.matrices(judged.load(judged.MODEL).model))
-        check_choices(self, {"matrix": known, "scheme": SCHEMES})
+        known = judged.matrices(judged.load(judged.MODEL).model)
+        check_choices(self, {"matrix": tuple(known), "scheme": SCHEMES})
         if self.block_size < 2:
             raise LabInputError("block_size", self.block_size, "at_least", limit=2)
+        whole = known[self.matrix].weight.numel()
+        if whole % self.block_size:
+            raise LabInputError("block_size", self.block_size, "divides", whole=whole)
         if self.block < 0:
             raise LabInputError("block", self.block, "at_least", limit=0)
 

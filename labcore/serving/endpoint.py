@@ -104,7 +104,7 @@ class Endpoint:
         self._admit(request)
         asked = wanted(await _body(request), kind)
         self._check_name(asked.model)
-        prompt = await asyncio.to_thread(self.prompt_ids, asked)  # a template is a process of its own
+        prompt = await asyncio.to_thread(self.prompt_ids, asked)  # a template takes a process
         seed = random.SystemRandom().getrandbits(31) if asked.seed is None else asked.seed
         stop_ids = () if self.loaded.tokenizer.eos_id is None else (self.loaded.tokenizer.eos_id,)
         ask = Ask(

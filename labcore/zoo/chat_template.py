@@ -1,4 +1,4 @@
-"""A published model's chat template, run where it can do no harm: in Jinja's sandbox, in a process of its own.
+"""A published model's chat template, run where it does no harm: in Jinja's sandbox, in a process of its own.
 
 The sandbox keeps a stranger's template away from Python. It does not keep it from counting to a billion or
 from writing a gigabyte, and a thread that does cannot be ended. This file is both sides, `frame` here and

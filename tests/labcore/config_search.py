@@ -153,7 +153,7 @@ def fitting(kind: Any, now: Any) -> st.SearchStrategy:
 
 
 def tiny(config: Any) -> Any:
-    """A config like this one, with each number of things as small as the lab lets it be, so that a run is short."""
+    """A config like this one, with each number of things as small as the lab lets it be: a short run."""
     for f in fields(config):
         now = getattr(config, f.name)
         if is_dataclass(now):
@@ -222,7 +222,9 @@ def _small_tuple(parts: tuple, now: tuple | None, words: tuple[str, ...]) -> st.
     if now and parts[-1:] != (Ellipsis,):
         return st.tuples(*(_small(part, one, words) for part, one in zip(parts, now, strict=True)))
     part = st.one_of(*(_small(parts[0], one, words) for one in now[:4] or (None,)))
-    return st.one_of(st.sampled_from([now, now[:1], now[-1:], ()]), st.lists(part, max_size=3).map(tuple))
+    return st.one_of(
+        st.sampled_from([now, now[:1], now[-1:], ()]), st.lists(part, max_size=3).map(tuple)
+    )
 
 
 @cache
