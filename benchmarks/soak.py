@@ -3,13 +3,16 @@
 Every session opens some lab in some language, turns knobs, writes texts, presses buttons (background runs
 among them, left behind or not) and leaves for another one. Before the first look every lab has been
 opened once, so that what the server keeps on purpose is there already. Memory, threads, open files and
-child processes should then stay where they are.
+child processes should then stay where they are. One thing grows on purpose until it is full: the results
+that learners share (`app/results.py`), so `kept` tells how large it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import random
 import sys
 import tempfile
@@ -42,6 +45,7 @@ WORDS = (
     "now",
 )
 VISIT = (4, 10)  # fewest and most things done in one visit
+KEPT = Path(tempfile.gettempdir()) / "llm-lab-kept.json"
 PRESSED = 0.1  # of all things done are buttons, and as many are texts
 
 
@@ -67,13 +71,14 @@ class Held:
     files: int  # open files and sockets
     children: int  # processes: the workers of background runs, and what labs start
     children_memory: float  # MB
+    kept: dict[str, float]  # what the server says of itself; see `kept`
 
 
 def look(server: psutil.Process, began: float) -> Held:
     own, below = memory(server)
     return Held(
         (time.monotonic() - began) / 60, own, server.num_threads(), server.num_fds(),
-        len(server.children(recursive=True)), below,
+        len(server.children(recursive=True)), below, json.loads(KEPT.read_text(encoding="utf-8")),
     )  # fmt: skip
 
 
@@ -167,12 +172,16 @@ def report(asked: argparse.Namespace, done: Done, seen: list[Held]) -> str:
     names = {0: "start", len(seen) // 2: "middle", len(seen) - 1: "end"}
     rows = [
         (
-            names.get(n, ""), f"{h.minutes:.0f}", f"{h.memory:.0f}", h.threads, h.files, h.children,
-            f"{h.children_memory:.0f}",
+            names.get(n, ""), f"{h.minutes:.0f}", f"{h.memory:.0f}",
+            *(f"{h.kept[name]:.0f}" for name in ("results", "used", "freed")),
+            h.threads, h.files, h.children, f"{h.children_memory:.0f}",
         )
         for n, h in enumerate(seen)
     ]  # fmt: skip
-    head = ("", "minute", "server, MB", "threads", "open files", "processes below it", "their MB")
+    head = (
+        "", "minute", "server, MB", "of it results kept", "heap in use", "heap free", "threads",
+        "open files", "processes below it", "their MB",
+    )  # fmt: skip
     return (
         f"{asked.sessions} sessions, {asked.minutes:.0f} minutes, seed {asked.seed}: {done.visits} visits to "
         f"{len(done.opened)} labs, {done.turned} knobs, {done.typed} texts, {done.pressed} buttons, "
@@ -190,7 +199,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     log = Path(tempfile.gettempdir()) / "llm-lab-soak.log"
-    with serve("app/main.py", log) as address:
+    os.environ["LLM_LAB_KEPT"] = str(KEPT)
+    with serve("benchmarks/kept.py", log) as address:
         server = psutil.Process().children()[0]
         asyncio.run(soak(address.replace("http", "ws", 1), server, asked))
     print(f"the server's own log: {log}", file=sys.stderr)
