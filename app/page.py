@@ -62,11 +62,8 @@ class LabPage:
         title = title or self.text(f"figure.{key}")
         self._tables[title] = figure
         with st.container(key=f"{self.lab.id}-figure-{key}", gap="small"):
-            with st.container(
-                horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-            ):
-                st.markdown(f"**{title}**", width="content")
-                self.badge(source)
+            # One element, not three: a browser renders every element of an experiment at every turn.
+            self.badge(source, f"**{title}** ")
             selected = draw(figure, key=f"{self.lab.id}.figure.{key}")
             if caption := self.text.find(f"figure.{key}.caption"):
                 st.caption(caption)
@@ -75,8 +72,8 @@ class LabPage:
                 self.text("figure.table"), icon=":material/table:", type="tertiary",
                 key=f"{self.lab.id}.{key}.table", on_change="rerun",
             ) as table:  # fmt: skip
-                st.caption(figure.alt)
                 if table.open:
+                    st.caption(figure.alt)
                     st.dataframe(figure.data(), hide_index=True)
         return selected
 
@@ -92,8 +89,8 @@ class LabPage:
         st.session_state[f"{slot}.taken"] = chosen
         return chosen
 
-    def badge(self, source: Provenance) -> None:
-        """Where the numbers come from, in a word; the rest on hover."""
+    def badge(self, source: Provenance, title: str = "") -> None:
+        """Where the numbers come from, in a word; the rest on hover. `title`: Markdown before it."""
         detail = self.text(f"provenance.{source.kind}.about")
         if source.kind == "recorded":
             detail = f"{detail} `{source.command}` · {source.date} · seed {source.seed} · {source.machine}"
@@ -101,7 +98,7 @@ class LabPage:
             detail = f"{detail} {source.date}"
         label = self.text(f"provenance.{source.kind}")
         icon, colour = provenance.ICONS[source.kind], provenance.COLOURS[source.kind]
-        st.markdown(f":{colour}-badge[{icon} {label}]", help=detail, width="content")
+        st.markdown(f"{title}:{colour}-badge[{icon} {label}]", help=detail, width="content")
 
     def caption(self, key: str, **numbers: object) -> None:
         """A sentence on what to look for."""
