@@ -39,11 +39,11 @@ CODE_VERSION = _code_version()  # read at import, so that it names the code that
 
 
 def size_bytes(value: Any) -> int:
-    """Bytes held by the arrays of a result, however deep they lie."""
+    """Bytes held by the arrays and texts of a result, however deep they lie."""
     if isinstance(value, np.ndarray):
         return value.nbytes
-    if isinstance(value, bytes):
-        return len(value)
+    if isinstance(value, bytes | str):
+        return 64 + len(value)
     if is_dataclass(value):
         return 64 + sum(size_bytes(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, dict):

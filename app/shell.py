@@ -5,7 +5,7 @@ import threading
 
 import streamlit as st
 
-from app import catalog, i18n, jobs
+from app import catalog, i18n, jobs, memory
 from app.catalog import ROOT
 from app.i18n import LANGUAGES, Words
 from app.reference import annotate
@@ -88,3 +88,4 @@ def _warm_up() -> None:
     jobs.manager().warm_up()
     gc.collect()
     gc.freeze()
+    memory.keep_giving_back()
