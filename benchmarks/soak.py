@@ -104,9 +104,11 @@ async def visit(address: str, lab: str, chance: random.Random, think: float, don
             doing, act = something(visitor, chance, done)
             await act
     except Exception as error:
-        done.wrong.append(f"{lab}, {doing}: {type(error).__name__} {error}")
+        visitor.wrong.append(f"{type(error).__name__} {error}")
     finally:
-        done.wrong += visitor.wrong
+        for wrong in visitor.wrong:
+            done.wrong.append(f"{lab} ({language}), last to {doing}: {wrong}")
+            print(done.wrong[-1], file=sys.stderr, flush=True)
         await visitor.close()
 
 
