@@ -9,7 +9,7 @@ by hand. Whatever makes such a file again writes its line anew (`seal`), or, for
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import safetensors.torch
 from torch import Tensor
@@ -57,6 +57,11 @@ def seal(*paths: Path) -> None:
         _write(known | {name: _sha256(path) for name, path in names.items()})
 
 
+def listed(pattern: str) -> list[str]:
+    """What comes with the lab by the list, be it there or not: a name like `checkpoints/*/card.json`."""
+    return sorted(name for name in _known(ASSETS / LIST) if PurePosixPath(name).match(pattern))
+
+
 def all_names() -> list[str]:
     """Every file that must stand in the list."""
     return sorted({_name(path) for kind in KINDS for path in ASSETS.glob(kind)})
@@ -70,8 +75,11 @@ def _name(path: Path) -> str | None:
 @cache
 def _known(path: Path) -> dict[str, str]:
     """From lines as `sha256sum` writes them: digest, two blanks, name."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError) as error:
+        raise LabInputError("file", LIST, "damaged_file", file=LIST) from error
 
 
 def _write(digests: Mapping[str, str]) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
 
+from labcore import shipped
 from labcore.errors import LabInputError
 from labcore.model.published import from_hf
 from labcore.model.transformer import Transformer
@@ -23,8 +24,8 @@ BUNDLED_LICENCE = "MIT"
 
 
 def bundled_names() -> list[str]:
-    """The models that come with the lab: every folder under `assets/checkpoints`."""
-    return sorted(path.parent.name for path in checkpoints.ASSETS.glob("*/card.json"))
+    """The models that come with the lab, also one whose files have gone: `load` then names them."""
+    return [PurePosixPath(card).parent.name for card in shipped.listed("checkpoints/*/card.json")]
 
 
 def real_names() -> list[str]:

@@ -58,7 +58,7 @@ def assets(tmp_path, monkeypatch) -> Path:
 
 def test_every_file_of_numbers_is_in_the_list_and_is_what_was_put_there():
     """Whoever makes one again otherwise runs `python -m labcore.shipped`."""
-    assert shipped.all_names() == sorted(shipped._known(shipped.ASSETS / shipped.LIST))
+    assert shipped.all_names() == shipped.listed("**/*")
     for name in shipped.all_names():
         assert shipped.whole(shipped.ASSETS / name)
 
@@ -68,6 +68,7 @@ def test_every_file_of_numbers_is_in_the_list_and_is_what_was_put_there():
     [
         (cut_off, "model.safetensors"), (one_bit, "model.safetensors"), (missing, "model.safetensors"),
         (cut_off, "tokenizer.json"), (missing, "tokenizer.json"), (cut_off, "card.json"),
+        (missing, "card.json"),
     ],
 )  # fmt: skip
 def test_a_damaged_model_of_the_lab_is_refused_and_read_once_it_is_whole(assets, damage, file):
@@ -84,13 +85,36 @@ def test_a_damaged_model_of_the_lab_is_refused_and_read_once_it_is_whole(assets,
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_model_without_its_card_stays_in_the_list_and_is_named(
+    assets, language, forget_streamlit
+):
+    shutil.rmtree(assets / "checkpoints" / "world-decoder")
+    app = open_page("attention", language, model="world-decoder")
+    assert not app.exception
+    words = Words(language, "attention")
+    picker = next(box for box in app.selectbox if box.label == words("knob.model"))
+    assert picker.value == "world-decoder"
+    assert words(
+        "error.damaged_file", file=in_markdown("checkpoints/world-decoder/card.json")
+    ) in said(app)
+
+
+@pytest.mark.parametrize("damage", [missing, cut_off])
+def test_a_damaged_list_is_named_itself(assets, damage):
+    damage(assets / shipped.LIST)
+    with pytest.raises(LabInputError) as caught:
+        zoo.load("world-decoder")
+    assert caught.value.facts == {"file": shipped.LIST}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_names_the_damaged_model_and_works_once_it_is_put_back(
     assets, language, forget_streamlit
 ):
     path = assets / "checkpoints" / "world-decoder" / "model.safetensors"
     data = path.read_bytes()
     cut_off(path)
-    app = open_page("attention", language)
+    app = open_page("attention", language, model="world-decoder")
     words = Words(language, "attention")
     assert not app.exception
     assert words(

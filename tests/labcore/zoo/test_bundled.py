@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from labcore import shipped as files
 from labcore import zoo
 from labcore.model.config import ModelConfig
 from labcore.model.transformer import Transformer
@@ -17,7 +18,9 @@ from labcore.zoo.shelf import Shelf
 @pytest.fixture
 def shipped(tmp_path, monkeypatch) -> Transformer:
     """One bundled model, "tiny", of 1 layer over the bare bytes; beside it a folder that is none."""
-    monkeypatch.setattr(checkpoints, "ASSETS", tmp_path)
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setattr(files, "ASSETS", tmp_path)
+    monkeypatch.setattr(checkpoints, "ASSETS", folder)
     monkeypatch.setattr(loading, "SHELF", Shelf())
     tokenizer = BPETokenizer()
     config = ModelConfig(vocab_size=tokenizer.vocab_size, hidden_size=16, num_layers=1, num_heads=2)
@@ -30,12 +33,12 @@ def shipped(tmp_path, monkeypatch) -> Transformer:
         samples=(checkpoints.Sample("a", "b", "en"),), torch_version="2", date="2026-01-01",
         seconds=1.0,
     )  # fmt: skip
-    checkpoints.save(tmp_path / "tiny", model, tokenizer, card)
-    (tmp_path / "half-made").mkdir()
+    checkpoints.save(folder / "tiny", model, tokenizer, card)
+    (folder / "half-made").mkdir()
     return model
 
 
-def test_bundled_names_are_the_folders_that_hold_a_card(shipped):
+def test_bundled_names_are_those_of_the_list_and_no_other_folder(shipped):
     assert zoo.bundled_names() == ["tiny"]
     assert zoo.is_at_hand("tiny")
 
