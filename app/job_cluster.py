@@ -5,12 +5,15 @@ ends by itself, even after `kill -9`. Workers are started by `subprocess`: Strea
 which `multiprocessing` would try to import again. Everything listens on 127.0.0.1 only.
 """
 
+import asyncio
+import concurrent.futures
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Any
 import dask
 import psutil
 from dask.system import CPU_COUNT
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
 from app import job_worker
@@ -29,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 SERVER_BYTES = 600 * 2**20  # what the server itself holds with torch and transformers loaded
 WORKER_BYTES = 700 * 2**20  # a worker with torch, an optimiser and a lab-sized model
+ANSWER_SECONDS = 0.1  # a worker answers within milliseconds; what takes longer is heard next time
 FAILED_STARTS = 3  # workers that end before they report for duty: then something is wrong for good
 log = logging.getLogger(__name__)
 
@@ -64,20 +68,42 @@ class _Worker:
 
 
 class Pool:
-    """Carries runs to the workers of a cluster. Used by one thread."""
+    """Carries runs to the workers of a cluster. Used by one thread.
 
-    _client: Client
-    _failed_starts = 0
+    Each worker is asked by itself, and none is waited for: one that is frozen, or deep in a computation
+    that lets nothing else happen, holds up nobody's news but its own.
+    """
 
-    def submit(self, job: str, run_path: str, config: Any) -> Future:
-        return self._client.submit(job_worker.carry_out, job, run_path, config, key=job, pure=False)
+    def __init__(self, client: Client):
+        self._client = client
+        self._failed_starts = 0
+        self._questions: dict[str, concurrent.futures.Future] = {}  # worker -> it has yet to answer
+        self._places: dict[str, str] = {}  # job -> the worker that has told of it
+
+    def submit(self, job: str, run_path: str, config: Any) -> concurrent.futures.Future:
+        """The outcome of the run, done once it is in this process."""
+        run = self._client.submit(job_worker.carry_out, job, run_path, config, key=job, pure=False)
+        return self._in_background(self._client.gather(run, asynchronous=True))
 
     def exchange(self, orders: dict[str, tuple[Wish, int]]) -> dict[str, tuple[int, list]]:
-        """Bring wishes to the workers, and back the events that the server does not hold yet."""
-        answers = self._client.run(job_worker.exchange, orders, on_error="ignore")
-        return {job: news for answer in answers.values() for job, news in answer.items()}
+        """Bring wishes to the workers, and back the events that the server does not hold yet.
 
-    def collect(self, future: Future) -> Outcome:
+        What a worker does not answer at once comes with a later exchange.
+        """
+        known = {job: self._places[job] for job in orders if job in self._places}
+        ask = set(known.values()) if len(known) == len(orders) else set(self._client.nthreads())
+        asked = [self._ask(worker, orders) for worker in ask - self._questions.keys()]
+        concurrent.futures.wait(asked, timeout=ANSWER_SECONDS)
+        news: dict[str, tuple[int, list]] = {}
+        for worker in [one for one, question in self._questions.items() if question.done()]:
+            told = self._questions.pop(worker).result().get(worker, {})
+            known = {job: place for job, place in known.items() if place != worker}
+            known |= dict.fromkeys(told, worker)
+            news |= told
+        self._places = known
+        return news
+
+    def collect(self, future: concurrent.futures.Future) -> Outcome:
         """The outcome of a run that is done."""
         try:
             outcome = future.result()
@@ -88,6 +114,22 @@ class Pool:
             return Outcome("failed", error=Failure(type(error).__name__, str(error)))
         self._failed_starts = 0
         return outcome
+
+    def close(self) -> None:
+        for question in self._questions.values():
+            question.cancel()
+        self._client.close(timeout=1)
+
+    def _ask(self, worker: str, orders: dict[str, tuple[Wish, int]]) -> concurrent.futures.Future:
+        question = self._questions[worker] = self._in_background(
+            self._client.run(
+                job_worker.exchange, orders, workers=[worker], on_error="ignore", asynchronous=True
+            )
+        )
+        return question
+
+    def _in_background(self, coroutine: Coroutine) -> concurrent.futures.Future:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
 
 
 class WorkerPool(Pool):
@@ -102,7 +144,7 @@ class WorkerPool(Pool):
                 n_workers=0, processes=False, protocol="tcp://", host=LOOPBACK,
                 dashboard_address=f"{LOOPBACK}:0", silence_logs=False,
             )  # fmt: skip
-        self._client = Client(self._cluster)
+        super().__init__(Client(self._cluster))
         self._workers: list[_Worker] = []
         self._started = 0
 
@@ -149,7 +191,7 @@ class WorkerPool(Pool):
 
     def close(self) -> None:
         """End everything; no process and no file stays."""
-        self._client.close(timeout=1)
+        super().close()
         self._cluster.close(timeout=1)
         for worker in self._workers:
             worker.process.kill()

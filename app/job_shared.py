@@ -14,7 +14,7 @@ class SharedCluster(Pool):
     """Two servers may ask for the same run: each has its own, so that neither stops the other's."""
 
     def __init__(self, address: str):
-        self._client = Client(address, set_as_default=False)
+        super().__init__(Client(address, set_as_default=False))
 
     def keep(self, wanted: int) -> None:
         """How many workers there are is the cluster's affair."""
@@ -22,6 +22,3 @@ class SharedCluster(Pool):
     def ready(self) -> int:
         """How many workers there are; what other servers leave no room for waits in Dask's queue."""
         return len(self._client.nthreads())
-
-    def close(self) -> None:
-        self._client.close(timeout=1)

@@ -219,7 +219,8 @@ class JobManager:
         self._dispatch(pool)
         if orders := {job.id: job.order() for job in self._running.values()}:
             for job_id, (first, events) in pool.exchange(orders).items():
-                self._running[job_id].add_events(first, events)
+                if job := self._running.get(job_id):  # else it ended before this news of it came
+                    job.add_events(first, events)
         for job in [job for job in self._running.values() if job.future.done()]:
             job.end(pool.collect(job.future))
             del self._running[job.id]

@@ -243,6 +243,32 @@ def test_a_killed_worker_loses_its_run_and_nothing_else(jobs, attempt):
     again.stop("me")
 
 
+def test_a_frozen_worker_holds_up_its_own_run_only(jobs):
+    other = jobs.submit(squares, Steps(FOREVER, 0.01), "me")
+    frozen = jobs.submit(squares, Steps(FOREVER, 0.011), "me")
+    to_first_event(other)
+    pid = to_first_event(frozen).events[0].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.5)  # what it had sent before has arrived
+        held = len(frozen.snapshot("me").events)
+        heard = len(other.snapshot("me").events)
+        look_until(other, lambda view: len(view.events) > heard + 50)
+        other.stop("me")
+        assert to_the_end(other).state == "stopped"
+        third = jobs.submit(squares, Steps(5, 0.012), "me")
+        assert to_the_end(third).state == "finished"
+        assert frozen.snapshot("me").state == "running"
+        assert len(frozen.snapshot("me").events) == held
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    view = look_until(frozen, lambda view: len(view.events) > held + 50)
+    assert [event.number for event in view.events] == list(range(len(view.events)))
+    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    assert to_the_end(frozen).state == "lost"
+
+
 def test_shutdown_leaves_no_process_no_file_and_no_open_port_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     me = psutil.Process()

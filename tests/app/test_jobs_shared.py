@@ -77,7 +77,7 @@ def test_every_worker_of_the_cluster_counts(workers):
     """What Dask tells of a cluster unasked may end with the fifth worker."""
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
     ) as many:  # fmt: skip
         pool = SharedCluster(many.scheduler_address)
         try:

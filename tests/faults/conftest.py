@@ -81,8 +81,10 @@ def children() -> set[int]:
 
 
 def threads() -> set[threading.Thread]:
-    """Those of this process, without the ones by which a test's own server answers."""
-    return {one for one in threading.enumerate() if "process_request_thread" not in one.name}
+    """Those of this process, without the ones by which a test's own server answers, and Dask's one
+    thread for packing and unpacking, which serves whoever comes as long as the process lives."""
+    others = ("process_request_thread", "Dask-Offload")
+    return {one for one in threading.enumerate() if not any(name in one.name for name in others)}
 
 
 @contextmanager

@@ -1,8 +1,66 @@
-"""A run that finds no room on the disk: told as that, and the next one works."""
+"""A run whose worker is killed, or that finds no room on the disk: told as that, and the next one works."""
 
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import jobs
+from app.i18n import LANGUAGES, Words
 from app.jobs import JobManager
 from labcore.errors import LabInputError
+from tests.app.conftest import press, said
 from tests.app.toy_runs import Steps, fill_the_disk, squares
+from tests.faults.conftest import PATIENCE_SECONDS, children, nothing_stays, wait_until
+
+
+def page(language: str) -> None:
+    """A page with nothing but a run on it."""
+    import streamlit as st
+
+    from app import running
+    from app.i18n import Words
+    from tests.app.toy_runs import Steps, squares
+
+    def draw(view) -> None:
+        st.text(f"{len(view.events) if view else 0} steps")
+
+    running.panel("training", Words(language, "training"), squares, Steps(5000, 0.01), draw)
+
+
+def look_until(app: AppTest, seen: Callable[[], object]) -> AppTest:
+    wait_until(lambda: seen() or not app.run())
+    return app.run()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_killed_worker_is_told_on_the_page_leaves_no_process_and_the_next_run_works(
+    language, monkeypatch
+):
+    words = Words(language, "training")
+    before = children()
+    with nothing_stays():
+        manager = JobManager(workers=1)
+        monkeypatch.setattr(jobs, "manager", lambda: manager)
+        app = AppTest.from_function(page, kwargs={"language": language})
+        app.default_timeout = PATIENCE_SECONDS
+        app = press(app.run(), "training.run")
+        job = manager.find(squares, Steps(5000, 0.01))
+        look_until(app, lambda: job.snapshot("me").events)
+        (worker,) = children() - before
+        os.kill(worker, signal.SIGKILL)
+        look_until(app, lambda: not job.snapshot("me").live)
+        assert [error.value for error in app.error] == [words("job.lost")]
+        assert f"{len(job.snapshot('me').events)} steps" in said(app)  # what had come is there
+        press(app, "training.run")
+        job = manager.find(squares, Steps(5000, 0.01))
+        look_until(app, lambda: job.snapshot("me").events)
+        assert not app.error
+        (another,) = children() - before
+        assert another != worker
+        manager.shutdown()
 
 
 def test_a_run_on_a_full_disk_is_told_as_that_and_the_next_one_works(disk):
