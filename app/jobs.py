@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import dask.threaded
 from dask.tokenize import tokenize
 
 from app import job_worker
@@ -41,6 +42,9 @@ TURN_SECONDS = 0.1  # events arrive, and orders leave, this often; a turn costs 
 JOBS_KEPT = 64
 MOST_WAITING = 128  # runs in the queue: four for each learner of a class of thirty
 log = logging.getLogger(__name__)
+# Dask takes whoever imports it first for the main thread. Here that is the thread of somebody's session,
+# which Dask would keep for good, and with it the session.
+dask.threaded.main_thread = threading.main_thread()
 
 
 def manager() -> "JobManager":

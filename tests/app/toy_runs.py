@@ -71,3 +71,12 @@ def fill_the_disk(config: Steps) -> Generator[Step, None, None]:
     """Write into the file `began`, `count` MB of it."""
     yield Step(0, 0.5, os.getpid())
     Path(config.began).write_bytes(bytes(config.count * 2**20))
+
+
+def beats(config: Steps) -> Generator[Step, None, None]:
+    """A line in the file `began` for every step, so that others see it go on and stop."""
+    for number in range(config.count):
+        time.sleep(config.seconds)
+        with Path(config.began).open("a") as file:
+            file.write("beat\n")
+        yield Step(number, (number + 1) / config.count, os.getpid())

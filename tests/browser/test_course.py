@@ -11,7 +11,9 @@ from app import catalog, practice
 from app.catalog import LABS
 from app.course import quiz
 from app.i18n import Words
+from tests.browser.serving import PATIENCE_MS
 
+MARKS = "llm-principles-lab.progress"
 CHAPTER = [lab.id for lab in catalog.chapter("transformer").labs]
 DONE = {"en": re.compile("^1 of "), "zh": re.compile("^已完成 1 /")}
 
@@ -67,3 +69,28 @@ def test_a_beginner_goes_through_chapter_1_to_the_quiz_and_takes_progress_along(
     expect(other.get_by_text(DONE[language])).to_be_visible()
     other.reload()
     expect(other.get_by_text(DONE[language])).to_be_visible()
+
+
+def test_two_tabs_of_one_learner_write_in_turns_and_lose_no_mark(visit):
+    words = Words("en", "course")
+    labs = ["by_hand", "dataflow"]
+    tabs = [visit(f"/transformer?lang=en&lab={labs[0]}&facet=practice")]
+    tabs.append(tabs[0].context.new_page())
+    tabs[1].set_default_timeout(PATIENCE_MS)
+    tabs[1].goto(tabs[0].url.replace(labs[0], labs[1]))
+
+    def answer(tab: int, number: int) -> None:
+        question = practice.statements(LABS[labs[tab]], "en")[number - 1]
+        judge(tabs[tab], f"{labs[tab]}-question-{number}", question, words)
+
+    def both_kept(*marks: str) -> None:
+        found = f"{json.dumps(marks)}.every((mark) => (localStorage.getItem('{MARKS}') ?? '').includes(mark))"
+        tabs[1].wait_for_function(found)
+
+    both_kept("by_hand/opened", "dataflow/opened")
+    answer(0, 1)
+    both_kept("dataflow/opened", "by_hand/question/1")
+    answer(1, 1)
+    both_kept("by_hand/question/1", "dataflow/question/1")
+    answer(0, 2)  # this tab has not been asked since the other one wrote
+    both_kept("dataflow/question/1", "by_hand/question/2")
