@@ -26,6 +26,10 @@ def lab_config(cls: type[Config]) -> type[Config]:
     """`@dataclass(frozen=True, slots=True)` with fields that are checked: `LabInputError` names the one
     at fault.
 
+    Several things are a tuple. A list, as JSON brings it, is refused rather than turned into one: a config
+    is the key of its result, so it must have a hash, and what it was given is what it holds. Who reads JSON
+    says `tuple(…)`.
+
     >>> @lab_config
     ... class Toy:
     ...     steps: int = 10

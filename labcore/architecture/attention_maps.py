@@ -50,7 +50,9 @@ class Heads:
     allowed: np.ndarray  # (T, S) bool
     queries: Prompt  # (T,) who looks
     keys: Prompt  # (S,) who is looked at
-    scores: dict[str, np.ndarray]  # {pattern: (L, H)}; empty for cross-attention
+    scores: dict[
+        str, np.ndarray
+    ]  # {pattern: (L, H)}, NaN without a place for it; empty for cross-attention
     labels: list[HeadLabel]  # the heads that earned a name
     entropy: np.ndarray  # (L, H) 0 looks at one token, 1 at all alike
     opening: tuple[int, int]  # (layer, head) that the page opens on

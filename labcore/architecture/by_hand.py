@@ -150,7 +150,7 @@ class Backward:
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
     config: ByHandConfig
-    matrices: dict[str, np.ndarray]  # all of them by name, in the order of the lesson
+    matrices: dict[str, np.ndarray]  # by name, in the order of the lesson; masked scores are −∞
     seen: np.ndarray  # (n, n) bool
     factor: float
     loss: float  # Σ G ⊙ O

@@ -42,7 +42,7 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What one reader says of every token asked for."""
+    """What one reader says of every token asked for; the exact ones are NaN where `UNKNOWN`."""
 
     nats: np.ndarray  # (N,) −ln p of the true token
     candidates: np.ndarray  # (N, CANDIDATES) probabilities of the tokens in `TextResult.candidates`

@@ -59,7 +59,7 @@ class FillResult:
     truth_model: np.ndarray  # (G,) probability of the true token; NaN where nobody knows it
     truth_exact: np.ndarray  # (G,)
     entropy_model: np.ndarray  # (G,) nats: how many answers stay open
-    entropy_exact: np.ndarray  # (G,)
+    entropy_exact: np.ndarray  # (G,), NaN as in `exact`
     at_once: str  # every blank by its own first choice
     at_once_told: bool  # could the world have told this?
     one_by_one: str

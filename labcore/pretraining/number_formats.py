@@ -80,7 +80,7 @@ FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A value as one format holds it."""
+    """A value as one format holds it; a learner may ask for NaN or infinity, or for more than it can hold."""
 
     format: str
     bits: str  # as many characters 0 and 1 as the format has bits
@@ -110,7 +110,7 @@ class NumberConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumberResult:
-    wanted: float
+    wanted: float  # NaN and infinity too
     parts: list[Parts]  # one per format
 
 

@@ -66,7 +66,12 @@ def run(config: PackingConfig) -> PackingResult:
 
 
 def tokenizer_of(merges: bytes) -> BPETokenizer:
+    if len(merges) % 4:
+        raise LabInputError("merges", len(merges), "known_tokenizer")
     pairs = np.frombuffer(merges, dtype=np.uint16).reshape(-1, 2).tolist()
+    for rank, pair in enumerate(pairs):
+        if max(pair) >= 256 + rank:
+            raise LabInputError("merges", pair, "known_tokens")
     return BPETokenizer(tuple((left, right) for left, right in pairs))
 
 

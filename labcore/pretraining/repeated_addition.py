@@ -40,6 +40,8 @@ class AdditionConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdditionResult:
+    """Infinite beyond a format's largest number, and NaN where two infinities cancel."""
+
     exact: np.ndarray  # (N + 1,) in float64
     nearest: dict[str, np.ndarray]  # format: (N + 1,)
     chance: np.ndarray  # (R, N + 1) in the short format

@@ -67,8 +67,8 @@ class VocabularyResult:
     merges: np.ndarray  # (M, 2) uint16
     counts: np.ndarray  # (M,) int32: how often each pair met when it was merged
     sizes: np.ndarray  # (C,)
-    bytes_per_token: np.ndarray  # (C, 2) zh, en, on held-out documents
-    characters_per_token: np.ndarray  # (C, 2)
+    bytes_per_token: np.ndarray  # (C, 2) zh, en, on held-out documents; NaN without any
+    characters_per_token: np.ndarray  # (C, 2), NaN as above
     broken: np.ndarray  # (C,) tokens that are no whole characters, the 128 lone bytes apart
     train_bytes: int
     held_out_bytes: np.ndarray  # (2,)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from labcore.configs import lab_config
 from labcore.distributed.cluster import DEVICES
 from labcore.distributed.workload import preset_workload
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.model.counting import EMBEDDING, count_flops, count_parameters
 from labcore.model.presets import PRESETS
 from labcore.scaling.chinchilla import PASSES, budget_for
@@ -23,6 +23,10 @@ WATTS: dict[str, float] = {
 }  # fmt: skip
 GRAMS_PER_KWH = 385.0  # of CO2, the average of the United States that the Llama 1 report takes
 HOUR = 3600.0
+LIMITS = {
+    "flops": (0, 1e40), "peak_share": (1e-6, 1), "dollars_per_hour": (0, 1e6), "pue": (1, 100),
+    "grams_per_kwh": (0, 1e6),
+}  # fmt: skip
 
 
 @lab_config
@@ -42,13 +46,7 @@ class BillConfig:
             raise LabInputError("flops", self.flops, "positive")
         if self.devices < 1:
             raise LabInputError("devices", self.devices, "at_least", limit=1)
-        if not 0 < self.peak_share <= 1:
-            raise LabInputError("peak_share", self.peak_share, "between", low=0, high=1)
-        for name in ("dollars_per_hour", "grams_per_kwh"):
-            if getattr(self, name) < 0:
-                raise LabInputError(name, getattr(self, name), "at_least", limit=0)
-        if self.pue < 1:
-            raise LabInputError("pue", self.pue, "at_least", limit=1)
+        check_limits(self, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,12 @@ class FitConfig:
             raise LabInputError("form", self.form, "known_choice", allowed=FORMS)
         if len(self.nats) < FEWEST_POINTS:
             raise LabInputError("nats", len(self.nats), "enough_points", limit=FEWEST_POINTS)
+        for name in ("parameters", "tokens", "nats"):
+            if not min(getattr(self, name), default=0) > 0:
+                raise LabInputError(name, getattr(self, name), "positive")
+        for name in ("parameters", "tokens", "runs"):
+            if len(getattr(self, name)) != len(self.nats):
+                raise LabInputError(name, len(getattr(self, name)), "same_shape")
         if self.form == "known" and not 0 < self.floor_nats < min(self.nats):
             raise LabInputError("floor_nats", self.floor_nats, "below_losses")
 

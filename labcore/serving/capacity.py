@@ -86,7 +86,7 @@ class CapacityResult:
     limit: str  # what stops a larger batch: "memory", "first", "next", "most"
     copies: int
     devices: int
-    likely_seconds: float  # between two tokens at the requests asked for, where copies are not full
+    likely_seconds: float  # between two tokens at the requests asked for; NaN where copies are full
     real_cost: float  # with whole devices at the requests asked for; nan without a batch
 
     @property

@@ -17,7 +17,7 @@ from dataclasses import asdict
 
 import yaml
 
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_choices
 from labcore.serving import capacity
 from labcore.serving.capacity import CapacityConfig, CapacityResult
 
@@ -65,8 +65,7 @@ def vllm_arguments(config: CapacityConfig, batch: int) -> list[str]:
 
 def files(config: CapacityConfig, result: CapacityResult) -> dict[str, str]:
     """Every file of the plan by its name."""
-    if config.preset not in HUB:
-        raise LabInputError("preset", config.preset, "known_choice", allowed=tuple(HUB))
+    check_choices(config, {"preset": tuple(HUB)})
     if not result.batch:
         raise LabInputError("batch", 0, "at_least", limit=1)
     arguments = vllm_arguments(config, result.batch)
@@ -136,6 +135,7 @@ def llama_cpp(config: CapacityConfig, result: CapacityResult) -> str:
 
 def onnx(config: CapacityConfig) -> str:
     """Export with a cache, then write a few tokens with ONNX Runtime."""
+    check_choices(config, {"preset": tuple(HUB)})
     return f'''"""Export the model to ONNX and write a few tokens with ONNX Runtime."""
 
 from optimum.onnxruntime import ORTModelForCausalLM

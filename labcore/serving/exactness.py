@@ -73,8 +73,13 @@ class Exactness:
 
     def p_value(self, way: str) -> float:
         """How often chance alone gives counts at least this far off, if the way is exact."""
-        counts = self.counts[way]
-        return float(stats.chisquare(counts, self.expected * counts.sum()).pvalue)
+        counts, possible = self.counts[way], self.expected > 0
+        if counts[~possible].any():
+            return 0.0
+        if possible.sum() == 1:  # nothing that could come out otherwise
+            return 1.0
+        expected = self.expected[possible] * counts.sum()
+        return float(stats.chisquare(counts[possible], expected).pvalue)
 
 
 class Beliefs:

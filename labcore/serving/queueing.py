@@ -28,7 +28,7 @@ class QueueConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if not 0 < self.load <= 2:
+        if not 0.01 <= self.load <= 2:
             raise LabInputError("load", self.load, "between", low=0.01, high=2)
         for name in ("places", "answer_mean", "requests", "prompt_tokens"):
             if getattr(self, name) < 1:

@@ -47,7 +47,9 @@ class Request:
 def draw_trace(config: TraceConfig) -> list[Request]:
     """Requests in the order in which they come."""
     rng = torch.Generator().manual_seed(config.seed)
-    coming = torch.poisson(torch.full((STEPS,), config.arrivals), generator=rng).int().tolist()
+    coming = (
+        torch.poisson(torch.full((STEPS,), float(config.arrivals)), generator=rng).int().tolist()
+    )
     steps = [step for step, count in enumerate(coming) for _ in range(count)]
     system = tuple(range(config.system_tokens))
     trace = []

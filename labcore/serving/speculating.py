@@ -110,7 +110,8 @@ def distributions(logits: Tensor, temperature: float) -> Tensor:
     """(…, V) -> (…, V); at temperature 0 all on the largest logit"""
     if temperature == 0:
         return F.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
-    return (logits / temperature).softmax(dim=-1)
+    # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
+    return ((logits - logits.amax(dim=-1, keepdim=True)) / temperature).softmax(dim=-1)
 
 
 def guess(

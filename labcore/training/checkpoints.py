@@ -8,7 +8,8 @@ Nothing is ever unpickled, and a file from outside is measured before anything i
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def load_bytes(data: bytes) -> Checkpoint:
     """Inverse of `save_bytes` for a file of unknown origin; anything odd is a LabInputError."""
     if len(data) > UPLOAD_LIMIT_BYTES:
         raise LabInputError("upload", len(data), "at_most_bytes", limit=UPLOAD_LIMIT_BYTES)
-    try:
+    with saved_here("upload"):
         header = _metadata(data)
         card = Card.from_dict(json.loads(header["card"]))
         tokenizer = _tokenizer(json.loads(header["merges"]), json.loads(header["special_tokens"]))
@@ -144,13 +145,20 @@ def load_bytes(data: bytes) -> Checkpoint:
         model = Transformer(card.config, weights=weights).eval()
         _answers(model)
         return Checkpoint(model, tokenizer, card)
+
+
+@contextmanager
+def saved_here(field: str) -> Iterator[None]:
+    """Whatever is odd about weights of unknown origin is a LabInputError of this field."""
+    try:
+        yield
     except LabInputError as error:
-        raise LabInputError("upload", error.field, error.rule, **error.facts) from error
+        raise LabInputError(field, error.field, error.rule, **error.facts) from error
     except (
         SafetensorError, struct.error, ArithmeticError, AttributeError, LookupError, RecursionError,
         RuntimeError, TypeError, ValueError,
     ) as error:  # fmt: skip
-        raise LabInputError("upload", type(error).__name__, "saved_by_this_lab") from error
+        raise LabInputError(field, type(error).__name__, "saved_by_this_lab") from error
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:

@@ -20,6 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from labcore.errors import LabInputError
 from labcore.model.config import ModelConfig
 from labcore.model.published import LLAMA_LAYER
 from labcore.training.checkpoints import weights_of
@@ -66,6 +67,8 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 def peft_config(method: Method) -> dict[str, Any]:
     """The fields that peft asks for; all others have its defaults."""
+    if method.name not in PEFT_TYPES:
+        raise LabInputError("method", method.name, "known_choice", allowed=tuple(PEFT_TYPES))
     shared = {
         "peft_type": PEFT_TYPES[method.name], "task_type": "CAUSAL_LM", "inference_mode": True,
         "base_model_name_or_path": "teller",

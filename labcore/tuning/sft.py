@@ -23,6 +23,7 @@ from labcore.events import drain
 from labcore.model.transformer import Transformer
 from labcore.text.stories import LANGUAGES
 from labcore.text.world import micro_world
+from labcore.training.checkpoints import saved_here
 from labcore.training.loop import TrainConfig, train
 from labcore.training.objectives import Batch, causal_batch, held_out_loss
 from labcore.tuning.chat import chat_batch, labels
@@ -225,6 +226,7 @@ def tuned(weights: bytes) -> Transformer:
     """The model that `kept` kept; without weights, the one that nobody has tuned."""
     model = untrained()
     if weights:
-        loaded = safetensors.torch.load(weights)
-        model.load_state_dict({name: weight.float() for name, weight in loaded.items()})
+        with saved_here("weights"):
+            loaded = safetensors.torch.load(weights)
+            model.load_state_dict({name: weight.float() for name, weight in loaded.items()})
     return model.requires_grad_(False).eval()

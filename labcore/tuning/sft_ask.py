@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 from labcore.architecture.prompt import language_of
 from labcore.configs import lab_config
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_choices
 from labcore.tuning.instructions import Instruction
 from labcore.tuning.sft import tuned
-from labcore.tuning.world_assistant import answers, assistant_tokenizer, rendered, unknown
+from labcore.tuning.world_assistant import (
+    TEMPLATES,
+    answers,
+    assistant_tokenizer,
+    rendered,
+    unknown,
+)
 
 MOST_CHARACTERS = 400
 
@@ -21,6 +27,7 @@ class AskConfig:
     def __post_init__(self):
         if not self.prompt.strip():
             raise LabInputError("prompt", "", "not_empty")
+        check_choices(self, {"template": tuple(TEMPLATES)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from labcore.events import drain
 from labcore.model.generation import SamplingConfig, generate
 from labcore.model.transformer import Transformer
 from labcore.text.corpora import python_topics
+from labcore.training.checkpoints import saved_here
 from labcore.training.loop import TrainConfig, train
 from labcore.training.objectives import Batch, causal_batch, held_out_loss
 from labcore.tuning import instructions, lora
@@ -194,10 +195,11 @@ def adapter_of(model: Transformer) -> bytes:
 
 def give_adapter(model: Transformer, adapter: bytes) -> None:
     """Put learnt companions in the place of fresh ones; the model is changed."""
-    learnt = safetensors.torch.load(adapter)
-    for name, module in lora.corrections(model).items():
-        for part in ("a", "b"):
-            getattr(module, part).data = learnt[f"{name}.{part}"].float()
+    with saved_here("adapter"):
+        learnt = safetensors.torch.load(adapter)
+        for name, module in lora.corrections(model).items():
+            for part in ("a", "b"):
+                getattr(module, part).data.copy_(learnt[f"{name}.{part}"])
 
 
 def answer(model: Transformer, user: str) -> tuple[str, int]:
