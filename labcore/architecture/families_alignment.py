@@ -218,6 +218,10 @@ class StudyConfig:
     steps: int = 1500
     look_every: int = 50
 
+    def __post_init__(self):
+        if not self.seeds:
+            raise LabInputError("seeds", self.seeds, "not_empty")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:

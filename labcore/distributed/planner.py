@@ -66,8 +66,8 @@ class PlannerConfig:
             if getattr(self, name) < 1:
                 raise LabInputError(name, getattr(self, name), "at_least", limit=1)
         for name in ("peak_share", "attention_share", "link_share"):
-            if not 0 < getattr(self, name) <= 1:
-                raise LabInputError(name, getattr(self, name), "between", low=0, high=1)
+            if not 0.001 <= getattr(self, name) <= 1:
+                raise LabInputError(name, getattr(self, name), "between", low=0.001, high=1)
         for name in ("overlap", "tensor_overlap", "reserve"):
             if not 0 <= getattr(self, name) <= 1:
                 raise LabInputError(name, getattr(self, name), "between", low=0, high=1)

@@ -73,7 +73,10 @@ def run(config: ScreeningConfig) -> ScreeningResult:
     counts = np.array([[np.sum((ill == i) & (tested == t)) for t in (1, 0)] for i in (1, 0)])
     prevalences = np.logspace(-4, np.log10(0.5), 60)
     priors = np.stack([prevalences, 1 - prevalences], axis=1)
-    independent = [posterior(prior, given**times)[0] for times in range(MOST_RESULTS + 1)]
+    beliefs = [prior]
+    for _ in range(MOST_RESULTS):  # each result's posterior is the next one's prior
+        beliefs.append(posterior(beliefs[-1], given))
+    independent = [belief[0] for belief in beliefs]
     once = independent[1]
     negative = joint[:, 1].sum()
     return ScreeningResult(

@@ -17,6 +17,10 @@ from labcore.model.cache import KVCache
 from labcore.model.trace import Interventions
 from labcore.model.transformer import Transformer
 
+COLDEST = (
+    1e-30  # of a temperature above 0: in 32 bits a smaller one would be 0, and 0 / 0 none at all
+)
+
 
 @lab_config
 class SamplingConfig:
@@ -62,7 +66,7 @@ def next_token_probs(
     if temperature == 0:
         return torch.zeros_like(logits).index_fill(0, logits.argmax(), 1.0)
     # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
-    probs = ((logits - logits.max()) / temperature).softmax(dim=0)
+    probs = ((logits - logits.max()) / max(temperature, COLDEST)).softmax(dim=0)
     if 0 < top_k < len(probs):
         probs = keep_top_k(probs, top_k)
     if top_p < 1:

@@ -16,6 +16,7 @@ from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.cache import KVCache
+from labcore.model.generation import COLDEST
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import TARGET, load_draft
 from labcore.serving.speculative import RULES, check, kept_share
@@ -111,7 +112,9 @@ def distributions(logits: Tensor, temperature: float) -> Tensor:
     if temperature == 0:
         return F.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
     # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
-    return ((logits - logits.amax(dim=-1, keepdim=True)) / temperature).softmax(dim=-1)
+    return ((logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, COLDEST)).softmax(
+        dim=-1
+    )
 
 
 def guess(

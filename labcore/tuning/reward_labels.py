@@ -58,7 +58,7 @@ class Labels:
     asked: list[str]  # (40,) "37+48="
     answers: list[list[str]]  # (40, 2) both answers
     worths: np.ndarray  # (C,) found; NaN before the first choice
-    errors: np.ndarray  # (C,) standard errors
+    errors: np.ndarray  # (C,) standard errors; infinite or NaN before it
     foretold: np.ndarray  # (choices,) chance given beforehand to the first answer; NaN at first
     told: int  # choices between the two that were foretold
     hits: int  # of these, rightly
