@@ -57,7 +57,7 @@ class FillResult:
     model: np.ndarray  # (G, C) probabilities of the candidates
     exact: np.ndarray  # (G, C), NaN where no text of the world agrees with what is shown
     truth_model: np.ndarray  # (G,) probability of the true token; NaN where nobody knows it
-    truth_exact: np.ndarray  # (G,)
+    truth_exact: np.ndarray  # (G,), NaN as in `exact`
     entropy_model: np.ndarray  # (G,) nats: how many answers stay open
     entropy_exact: np.ndarray  # (G,), NaN as in `exact`
     at_once: str  # every blank by its own first choice
