@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import controls, i18n, models, notebook, prediction, provenance, results, running, share
 from app.catalog import LabSpec
-from app.errors import say_error
+from app.errors import guarded, say_error
 from app.figures import Figure, draw
 from app.i18n import Words
 from app.job import JobView
@@ -53,6 +53,20 @@ class LabPage:
         return recorded(self.lab.id, name, kind)
 
     # Showing.
+
+    def part(self, draw: Callable[..., None], *arguments: Any) -> None:
+        """A piece of the experiment that `draw(*arguments)` draws: a knob in it redraws this piece alone.
+
+        For knobs that nothing outside asks for, as the moment of a finished run that is looked at. No
+        predictions in here: their marks are kept with the whole experiment.
+        """
+
+        @st.fragment
+        def piece() -> None:
+            with guarded(self.text):
+                draw(*arguments)
+
+        piece()
 
     def figure(self, figure: Figure, source: Provenance, key: str, title: str | None = None) -> Any:
         """Draw a figure with its title `figure.<key>`, its badge, its caption and its table.
@@ -180,9 +194,9 @@ class LabPage:
         ) as popover:  # fmt: skip
             if not popover.open:
                 return
-            for number, (title, figure) in enumerate(self._tables.items()):
-                st.download_button(
-                    f"{title} (CSV)", lambda figure=figure: csv(figure.data()), on_click="ignore",
+            for number, title in enumerate(self._tables):
+                st.download_button(  # looked up when asked for: a part may have drawn it again
+                    f"{title} (CSV)", lambda title=title: csv(self._tables[title].data()), on_click="ignore",
                     file_name=f"{self.lab.id}-{number + 1}.csv", mime="text/csv",
                     key=f"{self.lab.id}.csv.{number}", type="tertiary",
                 )  # fmt: skip

@@ -46,10 +46,15 @@ def draw_plane(page: LabPage) -> None:
     )  # fmt: skip
     page.figure(charts.plane(result, page.text), COMPUTED, "plane")
     page.figure(charts.stretch(result, page.text), COMPUTED, "stretch")
+    page.part(draw_power, page, entries)
+    page.reveal(guess, shear_keeps(page))
+
+
+def draw_power(page: LabPage, entries: tuple[float, ...]) -> None:
+    """Where a vector turns that the matrix is applied to again and again."""
     start = page.slider("start_degrees", 0, 180, 80)
     result = page.run(lab.run, PlaneConfig(entries, float(start)))
     page.figure(charts.power(result, page.text), COMPUTED, "power")
-    page.reveal(guess, shear_keeps(page))
     page.offer_notebook(
         "from labcore.foundations import plane as lab\n\n"
         f"result = lab.run(lab.PlaneConfig({entries!r}, {float(start)}))",

@@ -11,7 +11,7 @@ from app.provenance import COMPUTED
 from labcore.frontier import contrastive
 from labcore.vision import looking as lab
 from labcore.vision import own_picture, pair_training, patches, picture_reader
-from labcore.vision.looking import EYES, SightConfig, as_pixels
+from labcore.vision.looking import EYES, Sight, SightConfig, as_pixels
 from labcore.vision.patches import GRID
 from labcore.vision.pictures import SIDE
 
@@ -48,6 +48,13 @@ def look(page: LabPage) -> None:
     with right:
         page.figure(charts.nearest(sight, page.text.language, page.text), COMPUTED, "nearest")
         page.caption("nearest.cosine", cosine=f"{sight.nearest[page.text.language][0][2]:.2f}")
+    page.part(draw_attention, page, sight)
+    empty(page)
+    page.offer_notebook(*notebook(page, SightConfig(pixels, eye)))
+
+
+def draw_attention(page: LabPage, sight: Sight) -> None:
+    """Where one patch looks, or what each receives."""
     view = page.choice("view", VIEWS, VIEWS[0])
     if view == "patch":
         left, right = st.columns(2)
@@ -59,8 +66,6 @@ def look(page: LabPage) -> None:
         page.figure(charts.looks(sight, asking, page.text), COMPUTED, "looks")
     else:
         page.figure(charts.received(sight, page.text), COMPUTED, "received")
-    empty(page)
-    page.offer_notebook(*notebook(page, SightConfig(pixels, eye)))
 
 
 def empty(page: LabPage) -> None:

@@ -69,6 +69,11 @@ def draw_game(page: LabPage, config: SearchConfig, result: Searched) -> None:
     )  # fmt: skip
     if result.path:
         st.text(game24.written(result.path))
+    page.part(draw_tree, page, result)
+
+
+def draw_tree(page: LabPage, result: Searched) -> None:
+    """The search as far as the learner lets it run."""
     expansions = 1 + max(node.expanded for node in result.nodes)
     shown = so_far(page.slider("shown", 0, 100, 100, 5), expansions)
     page.figure(charts.tree(result, shown, page.text), COMPUTED, "tree")

@@ -49,7 +49,8 @@ def experiment(page: LabPage) -> None:
         measure_field(page)
     here = st.session_state.get(HERE)
     with place:
-        show_board(page, here or kept.result, MEASURED if here else kept.provenance, wishes)
+        source = MEASURED if here else kept.provenance
+        page.part(show_board, page, here or kept.result, source, wishes)
 
 
 def verdict(result: BoardResult) -> str:

@@ -28,10 +28,7 @@ def draw(page: LabPage) -> None:
     except LabInputError as error:
         page.error(error)
         return
-    tile = int(page.slider("tile", 1, len(result.seen), min(FIRST_TILE, len(result.seen)))) - 1
-    st.markdown(told(page, result, tile))
-    page.figure(charts.row(result, tile, page.text), COMPUTED, "row")
-    page.figure(charts.carried(result, tile, page.text), COMPUTED, "carried")
+    page.part(draw_tile, page, result)
     guess = page.predict("raised", options=("same", "rough", "nothing"))
     page.reveal(
         guess, raised(page.run(lab.run, OnlineConfig(page.text("default.text"), offset=RAISED)))
@@ -47,6 +44,14 @@ def draw(page: LabPage) -> None:
         "pd.DataFrame({name: getattr(result, name) for name in "
         "('seen', 'largest', 'shrink', 'total', 'distance')})",
     )
+
+
+def draw_tile(page: LabPage, result: OnlineResult) -> None:
+    """What has been seen and is carried after one of the tiles."""
+    tile = int(page.slider("tile", 1, len(result.seen), min(FIRST_TILE, len(result.seen)))) - 1
+    st.markdown(told(page, result, tile))
+    page.figure(charts.row(result, tile, page.text), COMPUTED, "row")
+    page.figure(charts.carried(result, tile, page.text), COMPUTED, "carried")
 
 
 def raised(result: OnlineResult) -> str:

@@ -43,10 +43,7 @@ def unstructured(page: LabPage) -> None:
     draw(page, config, result)
     figure = charts.losses(recorded.result, config.planted, (config, result), page.text)
     page.figure(figure, recorded.provenance, "losses")
-    what = page.choice("what", ("zeros", "error"), "zeros")
-    page.figure(charts.by_matrix(result, what, page.text), COMPUTED, f"by_matrix_{what}")
-    name = page.choice("matrix", result.names, result.names[0], style="select", label=short_name)
-    page.figure(charts.mask(result, name, page.text), COMPUTED, "mask")
+    page.part(draw_matrices, page, result)
     page.figure(charts.two_four(recorded.result, page.text), recorded.provenance, "two_four")
     page.offer_notebook(
         "from labcore.compression import unstructured as lab\n\n"
@@ -56,6 +53,14 @@ def unstructured(page: LabPage) -> None:
         "for name, zeros, error in zip(result.names, result.zero_share, result.output_error):\n"
         '    print(f"{name:24} {zeros:.0%} zeros, output off by {error:.1%}")',
     )
+
+
+def draw_matrices(page: LabPage, result: UnstructuredResult) -> None:
+    """The matrices side by side, and one of them with its holes."""
+    what = page.choice("what", ("zeros", "error"), "zeros")
+    page.figure(charts.by_matrix(result, what, page.text), COMPUTED, f"by_matrix_{what}")
+    name = page.choice("matrix", result.names, result.names[0], style="select", label=short_name)
+    page.figure(charts.mask(result, name, page.text), COMPUTED, "mask")
 
 
 def knobs(page: LabPage) -> UnstructuredConfig:

@@ -69,6 +69,11 @@ def finished(page: LabPage, result: RealPipelineResult, source: Provenance) -> N
         page.figure(charts.step_time(result, page.text), source, "step_time")
     with right:
         page.figure(charts.idle(result, page.text), source, "idle")
+    page.part(draw_timeline, page, result, source)
+
+
+def draw_timeline(page: LabPage, result: RealPipelineResult, source: Provenance) -> None:
+    """Who computed when, with one of the cuts."""
     cuts = [str(cut) for cut in result.micro_batches]
     cut = page.choice("cut", cuts, USUAL_CUT, style="slide", label=str)
     timeline = result.fastest[cuts.index(cut)].timeline

@@ -43,6 +43,20 @@ def experiment(page: LabPage) -> None:
     heads = result.kinds[pick_kind(page, result)]
     view = page.choice("view", VIEWS, "heads")
     say_what_was_cut(page, heads)
+    follow_model(page, name, heads)
+    if view in ("heads", "text"):
+        page.part(draw_view, page, view, config, result, heads)
+    else:  # these ask for predictions, which a part cannot
+        draw_view(page, view, config, result, heads)
+    if view == "heads":
+        predict_labels(page, heads)
+    offer_notebook(page, config, heads)
+
+
+def draw_view(
+    page: LabPage, view: str, config: lab.AttentionConfig, result: lab.AttentionResult, heads: lab.Heads
+) -> None:  # fmt: skip
+    """The layer and the head, by knob or by click, and what the view shows of them."""
     draw = {
         "heads": draw_heads,
         "text": draw_text,
@@ -52,9 +66,7 @@ def experiment(page: LabPage) -> None:
         "bertviz": attention_tool.draw,
     }[view]
     take_clicks(page, heads)
-    follow_model(page, name, heads)
     draw(page, place_of(page, config, result, heads, one_head=view != "rollout"))
-    offer_notebook(page, config, heads)
 
 
 # What is read.
@@ -138,7 +150,6 @@ def draw_heads(page: LabPage, place: Place) -> None:
     query = pick_query(page, heads)
     weights = lab.looks_at(heads, layer, head, query)
     page.figure(charts.strongest(weights, heads.keys.labels, page.text), COMPUTED, "strongest")
-    predict_labels(page, heads)
 
 
 def draw_text(page: LabPage, place: Place) -> None:

@@ -57,6 +57,10 @@ def say_drawn(page: LabPage, place: Place, token: int) -> None:
         if place.walk.config.kind == "decoder" and at_end and piece and "\ufffd" not in piece:
             st.button(
                 page.text("draw.append"), icon=":material/keyboard_return:",
-                key="dataflow.append", on_click=page.controls.set,
-                args=("text", place.config.text + piece),
+                key="dataflow.append", on_click=append, args=(page, place.config.text + piece),
             )  # fmt: skip
+
+
+def append(page: LabPage, text: str) -> None:
+    page.controls.set("text", text)
+    st.rerun()  # the text stands outside this part

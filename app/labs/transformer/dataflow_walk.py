@@ -177,7 +177,7 @@ def draw_overview(page: LabPage, place: Place, stop: str, layer: int) -> None:
 def draw_stop(page: LabPage, place: Place, stop: str, layer: int) -> None:
     """What the model computed there."""
     if stop == NEXT:
-        dataflow_next.draw(page, place)
+        page.part(dataflow_next.draw, page, place)
     elif stop in (TOKENS, "encoder.tokens"):
         draw_tokens(page, place, stop)
     elif is_weight(stop):

@@ -139,7 +139,7 @@ def draw_result(
     """The finished run: its losses, its heads at any moment, and the knife."""
     say_outcome(page, result)
     page.figure(charts.losses(result.looks, config, page.text), source, "losses")
-    draw_heads(page, result, source)
+    page.part(draw_heads, page, result, source)
     draw_knife(page, result, source)
 
 

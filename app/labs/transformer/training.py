@@ -187,6 +187,13 @@ def draw_result(
     draw_course(page, charts.course_of_result(result), len(result.loss_nats), source, guess)
     if result.diverged:
         st.warning(page.text("diverged"), icon=":material/trending_up:")
+    page.part(draw_moment, page, config, result, source)
+
+
+def draw_moment(
+    page: LabPage, config: BuildTrainConfig, result: BuildTrainResult, source: Provenance
+) -> None:
+    """What the model said and where it looked, at the step that the learner chooses."""
     st.subheader(page.text("scrub"), anchor=False)
     left, right = st.columns(2)
     steps = [str(snapshot.step) for snapshot in result.snapshots]

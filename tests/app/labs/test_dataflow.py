@@ -40,7 +40,8 @@ def opened(language: str = "en", **knobs: str) -> AppTest:
 
 
 def titles(app: AppTest) -> list[str]:
-    return [element.value for element in app.markdown]
+    """Markdown, without the badge that a figure's title ends with."""
+    return [element.value.partition(" :")[0] for element in app.markdown]
 
 
 def pictures(app: AppTest) -> list[str]:
