@@ -45,7 +45,6 @@ WORDS = (
     "now",
 )
 VISIT = (4, 10)  # fewest and most things done in one visit
-KEPT = Path(tempfile.gettempdir()) / "llm-lab-kept.json"
 PRESSED = 0.1  # of all things done are buttons, and as many are texts
 
 
@@ -74,11 +73,11 @@ class Held:
     kept: dict[str, float]  # what the server says of itself; see `kept`
 
 
-def look(server: psutil.Process, began: float) -> Held:
+def look(server: psutil.Process, kept: Path, began: float) -> Held:
     own, below = memory(server)
     return Held(
         (time.monotonic() - began) / 60, own, server.num_threads(), server.num_fds(),
-        len(server.children(recursive=True)), below, json.loads(KEPT.read_text(encoding="utf-8")),
+        len(server.children(recursive=True)), below, json.loads(kept.read_text(encoding="utf-8")),
     )  # fmt: skip
 
 
@@ -140,7 +139,9 @@ async def fill(address: str, done: Done) -> None:
         done.wrong += visitor.wrong
 
 
-async def soak(address: str, server: psutil.Process, asked: argparse.Namespace) -> list[Held]:
+async def soak(
+    address: str, server: psutil.Process, kept: Path, asked: argparse.Namespace
+) -> list[Held]:
     done = Done()
     await fill(address, done)
     began = time.monotonic()
@@ -159,7 +160,7 @@ async def soak(address: str, server: psutil.Process, asked: argparse.Namespace) 
             + number / (asked.looks - 1) * (end - began - asked.settle * 60)
         )
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        seen.append(look(server, began))
+        seen.append(look(server, kept, began))
         print(
             seen[-1], done.visits, "visits", len(done.wrong), "wrong", file=sys.stderr, flush=True
         )
@@ -200,11 +201,12 @@ def main() -> None:
     parser.add_argument("--think", type=float, default=3, help="seconds between two things done")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    log = Path(tempfile.gettempdir()) / "llm-lab-soak.log"
-    os.environ["LLM_LAB_KEPT"] = str(KEPT)
+    folder = Path(tempfile.mkdtemp(prefix="llm-lab-soak-"))
+    log, kept = folder / "server.log", folder / "kept.json"
+    os.environ["LLM_LAB_KEPT"] = str(kept)
     with serve("benchmarks/kept.py", log) as address:
         server = psutil.Process().children()[0]
-        asyncio.run(soak(address.replace("http", "ws", 1), server, asked))
+        asyncio.run(soak(address.replace("http", "ws", 1), server, kept, asked))
     print(f"the server's own log: {log}", file=sys.stderr)
 
 

@@ -164,7 +164,7 @@ class Visitor:
         if whole:
             held = set[str]().union(*(self._within.get(fragment, set()) for fragment in self._ran))
             self._forget(held | self._ran)
-        if self._waiting and (not self._waiting[0] or self._waiting[0] in self._ran):
+        if self._waiting and self._ran & {self._waiting[0], ""}:  # "": the whole page
             fragment, done = self._waiting
             self._waiting = None
             self._within[fragment] = self._ran - {fragment}
