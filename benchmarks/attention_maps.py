@@ -130,7 +130,7 @@ def section() -> str:
     told = verdict[0].upper() + verdict[1:]
     where = ", ".join(f"{row.model} at {row.length} ({row.worst():.2f}×)" for row in short)
     because = BECAUSE.format(where=where) if short else "."
-    return f"""## Attention maps with everything captured
+    return f"""## 3. Attention maps with everything captured
 
 One forward pass in one thread, all intermediates kept, against `transformers` (maps, hidden states and
 logits) and `transformer_lens` {version} (`run_with_cache` of `HookedTransformer` and of

@@ -122,7 +122,7 @@ def section() -> str:
         sum(len(t.encode(errors="replace")) for t in part) / 1e6 for part in (texts, held_out)
     ]
     head = ["what", "ours", "tokenizers", "ours / tokenizers", "alike"]
-    return f"""## Byte-pair encoding
+    return f"""## 4. Byte-pair encoding
 
 Trained on {megabytes[0]:.2f} MB and read on {megabytes[1]:.2f} MB of the data pipeline's documents, Chinese
 and English, with the same pattern, in one thread each; processor time. Both encode with the

@@ -69,11 +69,10 @@ def main() -> None:
     asked = parser.parse_args().rows or ROWS
     if unknown := set(asked) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
-    sections = kept()
     for row in asked:
         print(f"measuring {row} …", file=sys.stderr, flush=True)
-        sections[row] = measure(row)
-        write(sections)
+        section = measure(row)
+        write(kept() | {row: section})
 
 
 if __name__ == "__main__":
