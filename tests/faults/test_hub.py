@@ -23,7 +23,7 @@ from labcore.errors import LabInputError
 from labcore.zoo import download, hub, loading
 from labcore.zoo.shelf import Shelf
 from tests.app.conftest import open_page, press, said
-from tests.faults.conftest import nothing_stays, wait_until
+from tests.faults.conftest import PATIENCE_SECONDS, nothing_stays, wait_until
 from tests.labcore.zoo import conftest as hubs
 
 ID = "someone/tiny-bert"
@@ -45,7 +45,12 @@ class Fault:
         self.half_of = ""  # a file of which half is sent, and then nothing
         self.breaks_off = False  # … and then the line is cut
         self.says = None  # what it says when asked to describe a model
+        self.stall_seconds = 0.5  # how long the lab waits for the other half
         self.over = threading.Event()
+
+    def mend(self) -> None:
+        self.__dict__.update(Fault().__dict__ | {"over": self.over})
+        download.STALL_SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ def fault(monkeypatch, fake_hub, tiny_bert) -> Iterator[Fault]:
             self.end_headers()
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
+            download.STALL_SECONDS = fault.stall_seconds  # not before: its process takes a while to start
             if not fault.breaks_off:
                 fault.over.wait(60)
             self.close_connection = True
@@ -82,10 +88,10 @@ def fault(monkeypatch, fake_hub, tiny_bert) -> Iterator[Fault]:
     server = hubs.ThreadingHTTPServer(("127.0.0.1", 0), Wrong)
     server.daemon_threads = True
     server.block_on_close = False
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     hubs.point_client_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
     monkeypatch.setattr(hub, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(download, "STALL_SECONDS", 8.0)  # the process has to start within it
+    monkeypatch.setattr(download, "STALL_SECONDS", PATIENCE_SECONDS)
     assert hubs.describe is describe
     yield fault
     fault.over.set()
@@ -107,7 +113,7 @@ def ours() -> list[str]:
 
 def then_it_works(fault: Fault) -> None:
     """The hub is mended; nothing of the fault is in the way, and nothing of it is left."""
-    fault.__dict__.update(Fault().__dict__ | {"over": fault.over})
+    fault.mend()
     fault.over.set()
     assert zoo.load(ID).card.source == "hub"
     wait_until(lambda: not ours())
@@ -135,7 +141,7 @@ def test_a_hub_that_answers_half_of_a_file_and_falls_silent(fault, fresh):
 
 def test_a_hub_that_cuts_the_line_in_the_middle_of_a_file(fault, fresh):
     """The client tries to go on, five times, and may be given up before that."""
-    fault.half_of, fault.breaks_off = "model.safetensors", True
+    fault.half_of, fault.breaks_off, fault.stall_seconds = "model.safetensors", True, 4.0
     assert refused(zoo.load, ID) in ("hub_unreachable", "download_stalled")
     assert folders(fresh) == []
     then_it_works(fault)
@@ -169,7 +175,6 @@ def test_a_disk_that_fills_up_while_a_model_is_fetched(fault, disk, monkeypatch)
     """Others write there too: there was room when it was asked for, and then there is none."""
     monkeypatch.setenv("LLM_LAB_CACHE", str(disk.folder / "cache"))
     monkeypatch.setattr(hub, "require_room", lambda *_: disk.fill(leave_bytes=8192))
-    monkeypatch.setattr(download, "STALL_SECONDS", 60.0)  # a busy machine's start is no silence
     with nothing_stays():
         assert refused(zoo.load, ID) == "disk_full"
     assert folders(disk.folder / "cache" / "models") == []
@@ -199,7 +204,7 @@ def test_the_page_says_so_and_lives_on(fault, language, monkeypatch, forget_stre
     app = press(app, "attention.model.fetch")
     assert not app.exception
     assert words("error.download_stalled") in said(app)
-    fault.half_of = ""
+    fault.mend()
     app = press(app, "attention.model.fetch")
     assert not app.exception
     assert words("error.download_stalled") not in said(app)

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import jobs
@@ -35,32 +34,28 @@ def look_until(app: AppTest, seen: Callable[[], object]) -> AppTest:
     return app.run()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_killed_worker_is_told_on_the_page_leaves_no_process_and_the_next_run_works(
-    language, monkeypatch
-):
-    words = Words(language, "training")
-    before = children()
+def test_a_killed_worker_is_told_on_the_page_leaves_no_process_and_the_next_run_works(monkeypatch):
+    config, before, workers = Steps(5000, 0.01), children(), set()
     with nothing_stays():
         manager = JobManager(workers=1)
         monkeypatch.setattr(jobs, "manager", lambda: manager)
-        app = AppTest.from_function(page, kwargs={"language": language})
-        app.default_timeout = PATIENCE_SECONDS
-        app = press(app.run(), "training.run")
-        job = manager.find(squares, Steps(5000, 0.01))
-        look_until(app, lambda: job.snapshot("me").events)
-        (worker,) = children() - before
-        os.kill(worker, signal.SIGKILL)
-        look_until(app, lambda: not job.snapshot("me").live)
-        assert [error.value for error in app.error] == [words("job.lost")]
-        assert f"{len(job.snapshot('me').events)} steps" in said(app)  # what had come is there
-        press(app, "training.run")
-        job = manager.find(squares, Steps(5000, 0.01))
-        look_until(app, lambda: job.snapshot("me").events)
-        assert not app.error
-        (another,) = children() - before
-        assert another != worker
+        for language in LANGUAGES:  # each run is the next one of the last that was lost
+            app = AppTest.from_function(page, kwargs={"language": language})
+            app.default_timeout = PATIENCE_SECONDS
+            app = press(app.run(), "training.run")
+            job = manager.find(squares, config)
+            look_until(app, lambda job=job: job.snapshot("me").events)
+            assert not app.error
+            (worker,) = children() - before
+            workers.add(worker)
+            os.kill(worker, signal.SIGKILL)
+            look_until(app, lambda job=job: not job.snapshot("me").live)
+            assert [error.value for error in app.error] == [
+                Words(language, "training")("job.lost")
+            ]
+            assert f"{len(job.snapshot('me').events)} steps" in said(app)  # what had come is there
         manager.shutdown()
+    assert len(workers) == len(LANGUAGES)
 
 
 def test_a_run_on_a_full_disk_is_told_as_that_and_the_next_one_works(disk):

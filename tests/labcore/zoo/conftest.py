@@ -121,7 +121,7 @@ def fake_hub(monkeypatch) -> Iterator[Hub]:
     """A hub on localhost that the real client talks to."""
     hub = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(hub))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     point_client_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
     yield hub
     close_session()  # connections kept alive would keep the server's threads
