@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from labcore.errors import LabInputError, no_room
 
+PAUSE_LOOK_SECONDS = 1.0  # a run that pauses looks this often whether its server is still there
 MAX_EVENTS = 20_000  # what a page can still draw, and an end to a run that yields without measure
 
 Wish = Literal["run", "pause", "stop"]
@@ -44,6 +46,7 @@ class Outcome:
 class Ledger:
     """What a run has yielded so far, and what it has been told."""
 
+    given_up: Callable[[], bool] = lambda: False  # whether nobody is left to tell it anything
     events: list = field(default_factory=list)
     fetched: int = 0  # how many events the server says that it holds
     stopped: bool = False
@@ -65,11 +68,19 @@ _ledgers: dict[str, Ledger] = {}  # the runs that are under way in this process
 
 def carry_out(job: str, run_path: str, config: Any) -> Outcome:
     """Do a whole run; the task that Dask carries to a worker."""
-    ledger = _ledgers[job] = Ledger()
+    ledger = _ledgers[job] = Ledger(given_up=partial(_is_given_up, job))
     try:
         return walk(run_path, config, ledger)
     finally:
         del _ledgers[job]
+
+
+def _is_given_up(job: str) -> bool:
+    """Whether the server that asked for the run has gone; Dask then wants it no more, but cannot end it."""
+    from distributed import get_worker  # a worker has it; the first page need not wait for it
+
+    task = get_worker().state.tasks.get(job)
+    return task is None or task.state == "cancelled"
 
 
 def exchange(orders: dict[str, tuple[Wish, int]]) -> dict[str, tuple[int, list]]:
@@ -110,8 +121,10 @@ def _step_through(steps: Generator, ledger: Ledger) -> tuple[str, Any]:
         ledger.events.append(event)
         if len(ledger.events) > MAX_EVENTS:
             raise OverflowError(f"a run may yield {MAX_EVENTS} events at most")
-        ledger.may_go_on.wait()
-        if ledger.stopped:
+        while not ledger.may_go_on.wait(PAUSE_LOOK_SECONDS):
+            if ledger.given_up():
+                break
+        if ledger.stopped or ledger.given_up():
             steps.close()
             return "stopped", None
 

@@ -72,6 +72,42 @@ def test_a_run_comes_back_whole_and_no_worker_is_started_here(servers):
     assert own_pools == []
 
 
+SERVER = """
+import sys, time
+from app.jobs import JobManager
+from tests.app.toy_runs import Steps, beats
+manager = JobManager()
+jobs = [manager.submit(beats, Steps(100_000, 0.01, file)) for file in sys.argv[1:]]
+while not all(job.snapshot().events for job in jobs):
+    time.sleep(0.02)
+jobs[1].pause()
+print("under way", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_server_leaves_no_run_and_no_pause_behind_on_the_workers(
+    cluster, servers, tmp_path
+):
+    files = [tmp_path / "runs", tmp_path / "pauses"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, *map(str, files)], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "LLM_LAB_DASK": cluster},
+    )  # fmt: skip
+    with server.stdout:
+        assert server.stdout.readline() == "under way\n"
+    server.kill()
+    server.wait()
+    both = [servers[0].submit(squares, Steps(FOREVER, 0.01 + i / 1000), "me") for i in range(2)]
+    pids = {to_first_event(job).events[0].pid for job in both}  # so both workers are free
+    assert len(pids) == 2
+    written = [file.stat().st_size for file in files]
+    for job in both:
+        job.stop("me")
+        to_the_end(job)
+    assert [file.stat().st_size for file in files] == written
+
+
 @pytest.mark.parametrize("workers", [0, 3, 8])
 def test_every_worker_of_the_cluster_counts(workers):
     """What Dask tells of a cluster unasked may end with the fifth worker."""

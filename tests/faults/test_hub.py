@@ -79,7 +79,9 @@ def fault(monkeypatch, fake_hub, tiny_bert) -> Iterator[Fault]:
             self.end_headers()
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
-            download.STALL_SECONDS = fault.stall_seconds  # not before: its process takes a while to start
+            download.STALL_SECONDS = (
+                fault.stall_seconds
+            )  # not before: its process takes a while to start
             if not fault.breaks_off:
                 fault.over.wait(60)
             self.close_connection = True

@@ -50,9 +50,7 @@ def test_a_killed_worker_is_told_on_the_page_leaves_no_process_and_the_next_run_
             workers.add(worker)
             os.kill(worker, signal.SIGKILL)
             look_until(app, lambda job=job: not job.snapshot("me").live)
-            assert [error.value for error in app.error] == [
-                Words(language, "training")("job.lost")
-            ]
+            assert [error.value for error in app.error] == [Words(language, "training")("job.lost")]
             assert f"{len(job.snapshot('me').events)} steps" in said(app)  # what had come is there
         manager.shutdown()
     assert len(workers) == len(LANGUAGES)
