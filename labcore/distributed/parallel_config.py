@@ -3,7 +3,7 @@
 import torch
 
 from labcore.configs import lab_config
-from labcore.errors import LabInputError
+from labcore.errors import LabInputError, check_limits
 from labcore.model.config import ModelConfig
 
 WAYS = ("ddp", "zero1", "zero2", "zero3", "tp")
@@ -22,6 +22,9 @@ RATES = {"adamw": 0.003, "sgd": 0.3}  # the highest rate of each optimizer
 REDUCE_SCATTERS = ("ring", "backend")
 HEADS = 4
 MOST_STEPS = 200
+LIMITS = {
+    "steps": (1, MOST_STEPS), "rows": (1, 4096), "hidden_size": (HEADS, 8192), "num_layers": (1, 256),
+}  # fmt: skip
 
 
 @lab_config
@@ -49,8 +52,7 @@ class ParallelConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise LabInputError(name, getattr(self, name), "known_choice", allowed=allowed)
-        if not 1 <= self.steps <= MOST_STEPS:
-            raise LabInputError("steps", self.steps, "between", low=1, high=MOST_STEPS)
+        check_limits(self, LIMITS)
         for name in ("checkpoint_every", "die_at"):
             if not 0 <= getattr(self, name) <= self.steps:
                 value = getattr(self, name)

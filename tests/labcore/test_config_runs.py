@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from labcore.architecture.families_alignment import StudyConfig as AlignmentStudy
 from labcore.architecture.head_probes import QueryKeyConfig
 from labcore.compression.levels import LevelsConfig
+from labcore.distributed.parallel_config import ParallelConfig
 from labcore.distributed.planner import PlannerConfig
 from labcore.errors import LabInputError
 from labcore.foundations import bayes
@@ -138,6 +139,7 @@ ESCAPED = {
     "KeyError": lambda: QueryKeyConfig("world-decoder", (5,), kind="x"),
     "OverflowError": lambda: SweepConfig(gigaflops=(1e300,)),
     "RuntimeError": lambda: LevelsConfig(scheme="fp4", block_size=54),
+    "RuntimeError of a size": lambda: ParallelConfig(hidden_size=2**40),
     "ValueError": lambda: FitConfig((1e4,), (1e5,) * 5, (3.0,) * 5, (0,) * 5),
     "IndexError": lambda: AlignmentStudy(seeds=()),
     "NaN": lambda: FitConfig((-1e4,) * 5, (1e5,) * 5, (3.0,) * 5, (0,) * 5),

@@ -1,13 +1,17 @@
 """Published tokenizers under the lab's questions: bytes, labels, special tokens, chat."""
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from labcore.errors import LabInputError
 from labcore.zoo.published_tokenizer import BYTE_OF, PublishedTokenizer
+from tests.labcore.test_readers import EXAMPLES, JSON, read
 
 SPECIAL = ["<|start|>", "<|end|>"]
 TEXTS = ["", "the cat", " 你好，世界", "🙂", "a\n\n\tb  c", "<|end|>", "مرحبا", "\x00\x7f"]
@@ -158,3 +162,24 @@ def test_a_folder_with_a_broken_tokenizer_gives_one_named_error(tmp_path: Path):
     with pytest.raises(LabInputError) as caught:
         PublishedTokenizer.from_folder(tmp_path)
     assert caught.value.rule == "readable_tokenizer"
+
+
+ROLES = ("bos_token", "eos_token", "pad_token", "chat_template", "x")
+PUBLISHED = JSON | st.dictionaries(st.sampled_from(ROLES), JSON.map(json.loads)).map(json.dumps)
+
+
+def test_whatever_stands_in_a_tokenizers_settings_it_answers_or_is_refused(byte_level, tmp_path):
+    byte_level._tokenizer.save(str(tmp_path / "tokenizer.json"))
+
+    def answers(text):
+        (tmp_path / "tokenizer_config.json").write_text(text, encoding="utf-8")
+        found = PublishedTokenizer.from_folder(tmp_path)
+        assert {found.bos_id, found.eos_id, found.pad_id} <= {None, 0, 1}
+        assert found.chat_prompt("hello") is None
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+    @given(PUBLISHED)
+    def try_settings(text):
+        read(answers, text)
+
+    try_settings()
