@@ -18,6 +18,7 @@ from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 PATIENCE_SECONDS = 120
+Place = tuple[int, ...]  # the way through the page's containers
 SUCCEEDED = (
     ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY,
     ForwardMsg.ScriptFinishedStatus.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
@@ -41,9 +42,9 @@ class Visitor:
         """Connect and wait for the first full run; seconds."""
         self._states: dict[str, WidgetState] = {}
         self._waiting: tuple[str, asyncio.Future] | None = None
-        self._ran: set[str] = set()  # fragments told in the present run
+        self._roots: dict[str, Place] = {}  # where the fragments stand that the present run told of
         self._told: set[str] = set()  # sliders, buttons and texts told in it
-        self._within: dict[str, set[str]] = {}  # fragments that a fragment's last run held
+        self._places: dict[str, Place] = {}  # and where all those on the page stand
         self._page_hash = ""  # the server's name for the page, told with every run
         self._polls: dict[str, asyncio.Task] = {}
         begun = time.perf_counter()
@@ -119,13 +120,13 @@ class Visitor:
             message.ParseFromString(data)
             kind = message.WhichOneof("type")
             if kind == "new_session":
-                self._ran, self._told = set(), set()
+                self._roots, self._told = {}, set()
             elif kind == "navigation":
                 self._page_hash = message.navigation.page_script_hash
             elif kind == "page_info_changed":  # as a browser's address bar would
                 self.query = message.page_info_changed.query_string
             elif kind == "delta":
-                self._take(message.delta)
+                self._take(message.delta, tuple(message.metadata.delta_path))
             elif kind == "auto_rerun":
                 self._poll(message.auto_rerun.fragment_id, message.auto_rerun.interval)
             elif kind == "stop_auto_rerun":
@@ -135,51 +136,53 @@ class Visitor:
             elif kind == "script_finished":
                 self._settle(message.script_finished in SUCCEEDED)
 
-    def _take(self, delta) -> None:
-        self._ran.add(delta.fragment_id)
+    def _take(self, delta, place: Place) -> None:
+        fragment = delta.fragment_id
+        if not fragment:
+            self._roots[""] = ()  # the whole page
+        elif len(place) < len(self._roots.get(fragment, (*place, 0))):
+            self._roots[fragment] = place
         if delta.WhichOneof("type") != "new_element":
             return
-        element = delta.new_element
-        kind = element.WhichOneof("type")
+        kind = delta.new_element.WhichOneof("type")
+        element = getattr(delta.new_element, kind)
         if kind == "slider":
-            if not element.slider.disabled and len(element.slider.default) == 1:
-                self.sliders[element.slider.id] = (element.slider, delta.fragment_id)
-                self._told.add(element.slider.id)
-        elif kind == "button" and not element.button.disabled:
-            self.buttons[element.button.id] = delta.fragment_id
-            self._told.add(element.button.id)
-        elif kind in ("text_input", "text_area") and not getattr(element, kind).disabled:
-            self.texts[getattr(element, kind).id] = delta.fragment_id
-            self._told.add(getattr(element, kind).id)
+            if not element.disabled and len(element.default) == 1:
+                self._keep(self.sliders, element.id, (element, fragment), place)
+        elif kind == "button" and not element.disabled:
+            self._keep(self.buttons, element.id, fragment, place)
+        elif kind in ("text_input", "text_area") and not element.disabled:
+            self._keep(self.texts, element.id, fragment, place)
         elif kind == "exception":
-            self.wrong.append(f"{self.query}: {element.exception.type} {element.exception.message}")
-        elif kind == "alert" and element.alert.format == element.alert.ERROR:
-            self.wrong.append(f"{self.query}: {element.alert.body}")
+            self.wrong.append(f"{self.query}: {element.type} {element.message}")
+        elif kind == "alert" and element.format == element.ERROR:
+            self.wrong.append(f"{self.query}: {element.body}")
+
+    def _keep(self, kept: dict, id: str, what: object, place: Place) -> None:
+        kept[id], self._places[id] = what, place
+        self._told.add(id)
 
     def _settle(self, whole: bool) -> None:
-        """A run has ended: what its fragments no longer hold is gone, and who waited for it goes on.
+        """A run has ended: what stood in its fragments and was not told again is gone, and who waited for
+        it goes on.
 
         A run that gave way to another has told what it had to tell, but perhaps not to the end.
         """
         if whole:
-            held = set[str]().union(*(self._within.get(fragment, set()) for fragment in self._ran))
-            self._forget(held | self._ran)
-        if self._waiting and self._ran & {self._waiting[0], ""}:  # "": the whole page
-            fragment, done = self._waiting
+            for kept in (self.sliders, self.buttons, self.texts):
+                for id in [
+                    id for id in kept if id not in self._told and self._stood_in_this_run(id)
+                ]:
+                    del kept[id]
+        if self._waiting and self._roots.keys() & {self._waiting[0], ""}:
+            _, done = self._waiting
             self._waiting = None
-            self._within[fragment] = self._ran - {fragment}
             if not done.done():
                 done.set_result(None)
 
-    def _forget(self, fragments: set[str]) -> None:
-        """What these fragments held and did not tell again is no longer on the page."""
-        for id in [id for id, (_, fragment) in self.sliders.items() if fragment in fragments]:
-            if id not in self._told:
-                del self.sliders[id]
-        for kept in (self.buttons, self.texts):
-            for id in [id for id, fragment in kept.items() if fragment in fragments]:
-                if id not in self._told:
-                    del kept[id]
+    def _stood_in_this_run(self, id: str) -> bool:
+        place = self._places[id]
+        return any(place[: len(root)] == root for root in self._roots.values())
 
     def _poll(self, fragment: str, seconds: float) -> None:
         async def again() -> None:
