@@ -211,24 +211,24 @@ def pick_token(page: LabPage, name: str, result: lab.AblationResult) -> int:
 
 
 def draw_maps(page: LabPage, result: lab.AblationResult) -> None:
-    """The maps of one row of heads, before and after; what a head reads depends on those below it."""
+    """The maps of one row of heads; what a head reads depends on those below it."""
     with st.container(border=True, key="heads-maps"):
-        left, right = st.columns([3, 2])
         names = [charts.place_name(place, page.text) for place in result.places]
         moved = result.map_change.max(axis=1)
-        with left:
-            row = int(
-                page.choice(
-                    "row", [str(number) for number in range(len(names))], str(int(moved.argmax())),
-                    style="select", label=lambda number: names[int(number)],
-                )
-            )  # fmt: skip
-        with right:
-            when = page.choice("when", ("after", "before"), "after")
-        head = int(result.map_change[row].argmax())
-        reading = result.after if when == "after" else result.before
-        figure, _ = charts.row_maps(result, reading, row, head, page.text)
-        page.figure(figure, COMPUTED, "maps")
+        row = page.choice(
+            "row", [str(number) for number in range(len(names))], str(int(moved.argmax())),
+            style="select", label=lambda number: names[int(number)],
+        )  # fmt: skip
+        page.part(draw_row, page, result, int(row))
+
+
+def draw_row(page: LabPage, result: lab.AblationResult, row: int) -> None:
+    """One row, before or after heads were switched off."""
+    when = page.choice("when", ("after", "before"), "after")
+    head = int(result.map_change[row].argmax())
+    reading = result.after if when == "after" else result.before
+    figure, _ = charts.row_maps(result, reading, row, head, page.text)
+    page.figure(figure, COMPUTED, "maps")
 
 
 def ask_whether_it_adds_up(
