@@ -87,6 +87,10 @@ class Visitor:
         finally:
             del self._states[id]
 
+    def told_of(self) -> set[str]:
+        """The fragments that the last run drew; "" for what stands in none."""
+        return set(self._roots)
+
     async def close(self) -> None:
         for poll in self._polls.values():
             poll.cancel()
