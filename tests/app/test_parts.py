@@ -1,4 +1,4 @@
-"""A part of an experiment, over a real connection: what a turn of its knob sends, and what it leaves alone."""
+"""A part of an experiment over a real connection: what a turn of its knob sends and leaves alone."""
 
 import asyncio
 
