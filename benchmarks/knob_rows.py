@@ -51,7 +51,7 @@ ROWS = (
     Row("safety", "threshold", "trained_points", 6, "part=tradeoff"),
     Row("quantisation", "bits", "levels", 5),
     Row("pruning", "ratio", "losses"),
-    Row("distillation", "place", "opinions", 6, "part=dark"),
+    Row("distillation", "place", "opinions", 5, "part=dark"),
     Row("kv_cache", "devices", "parts", 6, "part=memory"),
     Row("flash", "tile", "row", 5),
     Row("decoding", "guesses", "rounds", 4),
