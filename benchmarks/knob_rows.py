@@ -53,7 +53,7 @@ ROWS = (
     Row("pruning", "ratio", "losses"),
     Row("distillation", "place", "opinions", 5, "part=dark"),
     Row("kv_cache", "devices", "parts", 6, "part=memory"),
-    Row("flash", "tile", "row", 5),
+    Row("flash", "tile", "row", -2),
     Row("decoding", "guesses", "rounds", 4),
     Row("board", "x", "scatter", 5),
     Row("production", "context", "roof", 6),
