@@ -59,7 +59,7 @@ ROWS = (
     Row("production", "context", "roof", 6),
     Row("multimodal", "row", "looks", -2),
     Row("tools", "temperature", "places", 2),
-    Row("reasoning", "shown", "tree", -3, "part=search"),
+    Row("reasoning", "shown", "tree", -3, "part=search&method=breadth"),
     Row("retrieval", "chunk_words", "places", 4),
     Row("guard", "earlier", "bucket", 6),
     Row("ecosystem", "largest", "map", -3),
