@@ -244,9 +244,9 @@ def section(labs: Sequence[str] = (), warm: float = 25) -> str:
 
 BECAUSE = (
     "A lab's knob redraws its experiment, or the part of it that the knob alone turns: Streamlit sends every "
-    "element of a fragment again, changed or not, and the browser renders each before it paints. That takes 1 "
-    "to 2.4 ms of processor time for each, and 0.5 to 1.3 for each that stands elsewhere on the page, measured "
-    "on pages of thirty alike; the peer has two elements."
+    "element of a fragment again, changed or not, and the browser renders each before it paints. That takes "
+    "1 to 2.4 ms of processor time for each, and 0.5 to 1.3 for each that stands elsewhere on the page, "
+    "measured on pages of thirty alike; the peer has two elements."
 )
 
 
