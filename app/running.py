@@ -79,7 +79,8 @@ def _return(slot: str, left: Mapping[str, str]) -> None:
     job = st.session_state[slot] = jobs.manager().of_id(str(left.get("run")))
     st.session_state[f"{slot}.gone"] = job is None
     if job:
-        st.session_state["watcher"] = str(left.get("watcher"))  # the same learner, not a second one
+        # The same learner and not a second one; the browser tells it, so it is no longer than ours are.
+        st.session_state["watcher"] = str(left.get("watcher"))[:32]
 
 
 def _start(
@@ -96,8 +97,10 @@ def _start(
 
 def _controls(lab: str, slot: str, words: Words, job: Job, view: JobView, watcher: str) -> None:
     paused = view.state == "paused"
+    # Keys of their own: Streamlit hands a click on again when a run of the page gives way to the next one,
+    # and a pause that is asked for twice must not end itself.
     st.button(
-        words("job.resume" if paused else "job.pause"), key=f"{lab}.pause",
+        words("job.resume" if paused else "job.pause"), key=f"{lab}.{'resume' if paused else 'pause'}",
         icon=":material/play_arrow:" if paused else ":material/pause:",
         on_click=job.resume if paused else job.pause, args=(watcher,),
         disabled=view.watchers > 1 or view.state == "queued",

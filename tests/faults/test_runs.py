@@ -43,15 +43,19 @@ def test_a_killed_worker_is_told_on_the_page_leaves_no_process_and_the_next_run_
             app = AppTest.from_function(page, kwargs={"language": language})
             app.default_timeout = PATIENCE_SECONDS
             app = press(app.run(), "training.run")
-            job = manager.find(squares, config)
-            look_until(app, lambda job=job: job.snapshot("me").events)
+            job, me = manager.find(squares, config), app.session_state["watcher"]
+            look_until(app, lambda job=job, me=me: job.snapshot(me).events)
             assert not app.error
+            press(app, "training.pause")
+            # Streamlit may hand a click on twice; the second one must not meet the button that resumes.
+            assert "training.pause" not in {button.key for button in app.button}
+            press(app, "training.resume")
             (worker,) = children() - before
             workers.add(worker)
             os.kill(worker, signal.SIGKILL)
-            look_until(app, lambda job=job: not job.snapshot("me").live)
+            look_until(app, lambda job=job, me=me: not job.snapshot(me).live)
             assert [error.value for error in app.error] == [Words(language, "training")("job.lost")]
-            assert f"{len(job.snapshot('me').events)} steps" in said(app)  # what had come is there
+            assert f"{len(job.snapshot(me).events)} steps" in said(app)  # what had come is there
         manager.shutdown()
     assert len(workers) == len(LANGUAGES)
 
