@@ -10,11 +10,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from labcore.configs import lab_config
-from labcore.errors import LabInputError
+from labcore.errors import check_limits
 from labcore.events import drain
 from labcore.serving.batching import POLICIES, Cost, Request, Service, poisson_requests, serve
 
 LOADS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+LIMITS = {
+    "load": (0.01, 2), "places": (1, 10_000), "answer_mean": (1, 100_000), "requests": (1, 100_000),
+    "prompt_tokens": (1, 1_000_000),
+}  # fmt: skip
 
 
 @lab_config
@@ -28,11 +34,7 @@ class QueueConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if not 0.01 <= self.load <= 2:
-            raise LabInputError("load", self.load, "between", low=0.01, high=2)
-        for name in ("places", "answer_mean", "requests", "prompt_tokens"):
-            if getattr(self, name) < 1:
-                raise LabInputError(name, getattr(self, name), "at_least", limit=1)
+        check_limits(self, LIMITS)
 
     @property
     def per_second(self) -> float:

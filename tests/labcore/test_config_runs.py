@@ -146,6 +146,7 @@ ESCAPED = {
     "infinity": lambda: BillConfig(peak_share=1e-308),
     "infinite seconds": lambda: PlannerConfig(link_share=1e-308),
     "ZeroDivisionError": lambda: QueueConfig(load=1e-300),
+    "MemoryError": lambda: QueueConfig(places=10**9),
     "KeyError of a preset": lambda: onnx(CapacityConfig("gpt3-175b")),
     "KeyError of a method": lambda: peft_config(Method("full")),
     "KeyError of a template": lambda: AskConfig("Hello", template="x"),
