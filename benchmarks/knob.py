@@ -105,9 +105,11 @@ class Side:
             thumb.evaluate("e => e.focus({preventScroll: true})")
             return lambda: self.page.keyboard.press("ArrowRight" if by > 0 else "ArrowLeft")
         if self.knob.locator("[role=combobox]").count():
-            self.knob.locator("button").first.click()
             options = self.page.locator("[role=option]")
-            options.first.wait_for()
+            while not options.count():  # a page that is still drawn shuts its list again
+                self.knob.locator("button").first.click()
+                options.first.wait_for()
+                self.page.wait_for_timeout(100)
         else:
             options = self.knob.locator("[role=radio]")
         chosen = options.evaluate_all(

@@ -58,7 +58,7 @@ ROWS = (
     Row("board", "x", "scatter", 5),
     Row("production", "context", "roof", 6),
     Row("multimodal", "row", "looks", -2),
-    Row("tools", "temperature", "places", 2),
+    Row("tools", "studied", "learn_study", 1, "part=learn"),
     Row("reasoning", "shown", "tree", -3, "part=search&method=breadth"),
     Row("retrieval", "chunk_words", "places", 4),
     Row("guard", "earlier", "bucket", 6),
