@@ -17,9 +17,8 @@ from labcore.model.cache import KVCache
 from labcore.model.trace import Interventions
 from labcore.model.transformer import Transformer
 
-COLDEST = (
-    1e-30  # of a temperature above 0: in 32 bits a smaller one would be 0, and 0 / 0 none at all
-)
+# Of a temperature above 0: in 32 bits a smaller one would be 0, and 0 / 0 none at all.
+COLDEST = 1e-30
 
 
 @lab_config
@@ -54,6 +53,15 @@ def check_sampling(temperature: float, top_k: int, top_p: float) -> None:
         raise LabInputError("top_p", top_p, "between", low=0, high=1)
 
 
+def distributions(logits: Tensor, temperature: float) -> Tensor:
+    """softmax(z / T)  (…, V) -> (…, V); at temperature 0 all on the largest logit"""
+    if temperature == 0:
+        return F.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
+    # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
+    shifted = logits - logits.amax(dim=-1, keepdim=True)
+    return (shifted / max(temperature, COLDEST)).softmax(dim=-1)
+
+
 def next_token_probs(
     logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
 ) -> Tensor:
@@ -62,11 +70,9 @@ def next_token_probs(
     At temperature 0 all probability is on the largest logit, the first of them if several tie.
     """
     check_sampling(temperature, top_k, top_p)
-    logits = logits.float()
+    probs = distributions(logits.float(), temperature)
     if temperature == 0:
-        return torch.zeros_like(logits).index_fill(0, logits.argmax(), 1.0)
-    # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
-    probs = ((logits - logits.max()) / max(temperature, COLDEST)).softmax(dim=0)
+        return probs
     if 0 < top_k < len(probs):
         probs = keep_top_k(probs, top_k)
     if top_p < 1:

@@ -84,9 +84,7 @@ class Point:
     blocks: int  # parameters without the table of tokens
     table: int  # parameters of that table, which is the output matrix too
     tokens: int  # read in training
-    annealed_nats: (
-        float  # held-out loss per token, the rate brought down to zero; NaN along a cosine
-    )
+    annealed_nats: float  # held-out loss per token, the rate at zero; NaN along a cosine
     passing_nats: float  # the same, in passing: at full rate, or on the way down a cosine
     share: float = 0.0  # of the run done
 

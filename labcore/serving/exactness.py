@@ -17,11 +17,11 @@ from torch import Tensor
 
 from labcore.configs import lab_config
 from labcore.errors import LabInputError
+from labcore.model.generation import distributions
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import TARGET
 from labcore.serving.speculating import (
     SpeculatingConfig,
-    distributions,
     draft_of,
     opening_ids,
 )

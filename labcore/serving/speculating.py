@@ -9,14 +9,13 @@ from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from labcore.configs import lab_config
 from labcore.errors import LabInputError
 from labcore.events import drain
 from labcore.model.cache import KVCache
-from labcore.model.generation import COLDEST
+from labcore.model.generation import distributions
 from labcore.model.transformer import Transformer
 from labcore.serving.draft import TARGET, load_draft
 from labcore.serving.speculative import RULES, check, kept_share
@@ -105,16 +104,6 @@ class Reader:
 
     def forget(self, length: int) -> None:
         self.cache.roll_back(min(length, self.cache.length))
-
-
-def distributions(logits: Tensor, temperature: float) -> Tensor:
-    """(…, V) -> (…, V); at temperature 0 all on the largest logit"""
-    if temperature == 0:
-        return F.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
-    # subtle: the shift by the maximum keeps a tiny temperature from overflowing.
-    return ((logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, COLDEST)).softmax(
-        dim=-1
-    )
 
 
 def guess(

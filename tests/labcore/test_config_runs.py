@@ -26,7 +26,7 @@ from labcore.distributed.parallel_config import ParallelConfig
 from labcore.distributed.planner import PlannerConfig
 from labcore.errors import LabInputError
 from labcore.foundations import bayes
-from labcore.model.generation import next_token_probs
+from labcore.model.generation import distributions, next_token_probs
 from labcore.pretraining.packing_study import tokenizer_of
 from labcore.scaling.budget import BillConfig
 from labcore.scaling.law import FitConfig
@@ -36,7 +36,6 @@ from labcore.serving.deployment import onnx
 from labcore.serving.exactness import Exactness
 from labcore.serving.queueing import QueueConfig
 from labcore.serving.request_trace import TraceConfig, draw_trace
-from labcore.serving.speculating import distributions
 from labcore.tuning.methods import Method
 from labcore.tuning.peft_files import peft_config
 from labcore.tuning.sft import tuned
